@@ -1,0 +1,1 @@
+//! portkey-sync.

@@ -1,0 +1,2 @@
+//! portkey-sync.
+fn main() {}
