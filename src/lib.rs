@@ -1,1 +1,14 @@
-//! portkey-sync.
+//! Keeps the API keys of a Portkey organisation equal to a reviewed YAML file.
+//!
+//! ```text
+//! keys.yaml ── desired ──▶ Desired ─┐
+//!                                   ├─ diff ─▶ Diff ── plan ──▶ Plan ─┬─ render ─▶ text · json
+//! Admin API ── live ─────▶ Live ────┘                                 └─ apply ──▶ Report ─ render
+//! ```
+//!
+//! Each arrow is one module, each noun one type. `diff` and `plan` are pure.
+
+pub mod desired;
+pub mod diagnostic;
+pub mod model;
+pub mod scopes;

@@ -1,0 +1,109 @@
+//! Desired state: what the keys files say, checked and merged, or every complaint about them.
+//!
+//! Invariants: no network, no clock; the order of files and of keys within them changes nothing but
+//! the places that are shown.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::diagnostic::Place;
+use crate::model::{
+    KeyAddress, KeyId, KeyKind, OrganisationId, RateLimit, RotationPolicy, Setting, UsageLimits,
+};
+
+/// Everything the files say. Keys are sorted by address, then pin.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Desired {
+    /// The fence: the only organisation these files are for.
+    pub organisation: Option<OrganisationId>,
+    /// The name under which managed keys are marked as ours.
+    pub managed_by: Option<String>,
+    /// The scope sets by name, for showing scopes as they were written.
+    pub scope_sets: BTreeMap<String, BTreeSet<String>>,
+    /// Where secrets can go.
+    pub sinks: BTreeMap<String, Sink>,
+    /// The keys.
+    pub keys: Vec<DesiredKey>,
+    /// The folder of the root keys file; `None` for standard input. File sinks lie beneath it.
+    pub folder: Option<std::path::PathBuf>,
+    /// Whether the root file and all its includes were read whole: what prune needs to know.
+    pub complete: bool,
+}
+
+/// A declared sink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sink {
+    /// A file beneath the keys file's folder; `{workspace}`, `{name}`, `{user}`, `{id}` are filled in.
+    File {
+        /// The path as written.
+        template: String,
+    },
+}
+
+/// One key of the file, defaults and template merged in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredKey {
+    /// How people call it.
+    pub address: KeyAddress,
+    /// Where its entry starts.
+    pub place: Place,
+    /// `workspace-service` unless said.
+    pub kind: KeyKind,
+    /// The workspace's slug or UUID, aliases resolved; `None` for organisation keys.
+    pub workspace: Option<String>,
+    /// The owner's id or e-mail; for user keys only.
+    pub user: Option<String>,
+    /// The pin.
+    pub id: Option<KeyId>,
+    /// The key's former name; `Clear` says that this is a new key and no rename.
+    pub renamed_from: Setting<String>,
+    /// Whether the key must exist.
+    pub presence: Presence,
+    /// Never delete it.
+    pub protected: bool,
+    /// What it should be.
+    pub spec: KeySpec,
+    /// Scopes as written: sets by name, single scopes by theirs.
+    pub written_scopes: Vec<String>,
+    /// Reset the usage if it was last reset before this.
+    pub usage_reset_after: Option<Timestamp>,
+    /// The names of the sinks for its secret.
+    pub deliver_to: Vec<String>,
+    /// Where each managed field got its value: field name as in the file.
+    pub field_places: BTreeMap<&'static str, Place>,
+}
+
+/// Whether a key must exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// Create it if it is missing.
+    Present,
+    /// `absent: true`: delete it if it is there.
+    Absent,
+}
+
+/// The managed fields. A field that is not managed is never changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeySpec {
+    /// The text without any mark.
+    pub description: Setting<String>,
+    /// Expanded, without repetitions, in the order of the file; never empty. `None` if not managed.
+    pub scopes: Option<Vec<String>>,
+    /// At most one per type and unit; `[]` is `Clear`.
+    pub rate_limits: Setting<Vec<RateLimit>>,
+    /// Compared and sent whole.
+    pub usage_limits: Setting<UsageLimits>,
+    /// `Some(value)` sets one key, `None` removes it; `Clear` removes all.
+    pub metadata: Setting<BTreeMap<String, Option<String>>>,
+    /// The bound config: slug or UUID.
+    pub config_id: Setting<String>,
+    /// `Clear` means the default, true.
+    pub allow_config_override: Setting<bool>,
+    /// `[]` is `Clear`.
+    pub alert_emails: Setting<BTreeSet<String>>,
+    /// `Clear` means never.
+    pub expires_at: Setting<Timestamp>,
+    /// Compared and sent whole.
+    pub rotation_policy: Setting<RotationPolicy>,
+}
