@@ -8,6 +8,7 @@
 //!
 //! Each arrow is one module, each noun one type. `diff` and `plan` are pure.
 
+pub mod api;
 pub mod desired;
 pub mod diagnostic;
 pub mod model;
