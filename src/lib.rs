@@ -1,1 +1,3 @@
 //! portkey-sync.
+
+pub mod emulator;
