@@ -100,7 +100,9 @@ impl Answer {
         if let Ok(date) = HeaderValue::from_str(date) {
             headers.insert(header::DATE, date);
         }
-        headers.extend(self.headers);
+        for (name, value) in self.headers {
+            headers.insert(name, value);
+        }
         (response, bytes)
     }
 }

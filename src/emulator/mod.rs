@@ -159,11 +159,7 @@ pub async fn start(options: Options) -> Result<Running, Error> {
         return Err(Error::NotLoopback { address: listen });
     }
     let store = state.as_deref().map(Store::at).transpose()?;
-    let origin = Origin {
-        seed: seed.unwrap_or_else(Seed::unseeded),
-        admin_key,
-        fresh_admin_key: secret::new_secret(),
-    };
+    let mut origin = Origin { seed: seed.unwrap_or_else(Seed::unseeded), admin_key };
     let saved = store.as_ref().map(Store::load).transpose()?.flatten();
     let (world, clock, admin_key) = match saved {
         Some((mut world, clock)) => {
@@ -172,6 +168,8 @@ pub async fn start(options: Options) -> Result<Running, Error> {
         }
         None => origin.build()?,
     };
+    // A reset must not lock out who holds the key.
+    origin.admin_key = Some(admin_key.clone());
     let inner = Inner::new(world, clock, store);
     inner.save()?;
     let server = Arc::new(Server::new(origin, latency, list_rows_carry_rotation_policy, inner));

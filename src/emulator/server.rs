@@ -43,8 +43,6 @@ pub(super) struct Origin {
     pub(super) seed: Seed,
     /// The administrative secret to use, whatever the seed says.
     pub(super) admin_key: Option<String>,
-    /// The one to use if neither option nor seed has any; the same after each reset.
-    pub(super) fresh_admin_key: String,
 }
 
 /// Everything that a request may change.
@@ -68,7 +66,7 @@ impl Origin {
     }
 
     pub(super) fn ensure_admin(&self, world: &mut World, now: Timestamp) -> String {
-        world.ensure_admin(self.admin_key.as_deref(), &self.fresh_admin_key, clock::whole_second(now))
+        world.ensure_admin(self.admin_key.as_deref(), clock::whole_second(now))
     }
 }
 

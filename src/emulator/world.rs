@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Number, Value};
 
-use super::permissions;
+use super::{permissions, secret::new_secret};
 
 /// Everything that survives a restart, the clock aside.
 #[derive(Serialize, Deserialize)]
@@ -268,15 +268,13 @@ impl World {
     }
 
     /// Sees to it that a live administrative key exists, with the given secret if there is one. Returns its secret.
-    pub(super) fn ensure_admin(&mut self, secret: Option<&str>, fresh: &str, now: Timestamp) -> String {
+    pub(super) fn ensure_admin(&mut self, secret: Option<&str>, now: Timestamp) -> String {
         let mut key = match self.admin.as_ref().and_then(|id| self.keys.get(id)) {
             Some(key) => key.clone(),
             None => self.new_admin(now),
         };
         if let Some(secret) = secret {
             secret.clone_into(&mut key.secret);
-        } else if key.secret.is_empty() {
-            fresh.clone_into(&mut key.secret);
         }
         if !self.issued.iter().any(|issued| issued.secret == key.secret) {
             self.note_issued(&key.id, &key.secret);
@@ -309,7 +307,7 @@ impl World {
             defaults: None,
             rotation_policy: None,
             expired_alert_sent: false,
-            secret: String::new(),
+            secret: new_secret(),
             previous: None,
         }
     }
