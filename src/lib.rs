@@ -11,5 +11,6 @@
 pub mod api;
 pub mod desired;
 pub mod diagnostic;
+pub mod emulator;
 pub mod model;
 pub mod scopes;

@@ -1,0 +1,213 @@
+//! The routes under `/v1/api-keys` (portkey-api.md 2 to 4).
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::{
+    call::{Answer, Call, Refusal},
+    clock::{whole_second, written},
+    paging::Page,
+    permissions::{Action, Caller},
+    secret::new_secret,
+    show,
+    validate::{self, Field, Patch},
+    world::{CreationMode, Key, Kind, SHORTEST_TRANSITION_MS, Status, WorkspaceStatus, World},
+};
+
+pub(super) fn list(
+    world: &World,
+    caller: &Caller,
+    call: &Call,
+    with_policy: bool,
+) -> Result<Answer, Refusal> {
+    let kinds = [Kind::OrganisationService, Kind::WorkspaceService, Kind::WorkspaceUser];
+    let listable: Vec<Kind> = kinds.into_iter().filter(|kind| caller.may(Action::List, *kind)).collect();
+    if listable.is_empty() {
+        return Err(Refusal::forbidden("needs a scope that lists keys"));
+    }
+    let page = Page::read(call, "page_size", "current_page")?;
+    let workspace_id = match call.query("workspace_id") {
+        Some(slug_or_id) => Some(reachable_workspace(world, caller, slug_or_id)?),
+        None => caller.workspace_id(),
+    };
+    let ids: Option<HashSet<&str>> = call.query("ids").map(|ids| ids.split(',').map(str::trim).collect());
+    let matches = |key: &&Key| {
+        listable.contains(&key.kind)
+            && workspace_id.is_none_or(|id| key.workspace_id.as_deref() == Some(id))
+            && ids.as_ref().is_none_or(|ids| ids.contains(key.id.as_str()))
+    };
+    let found = world.keys.iter().filter(matches);
+    Ok(page.answer(found, |key| show::row(key, &world.organisation, with_policy)))
+}
+
+pub(super) fn get(world: &World, caller: &Caller, id: &str) -> Result<Answer, Refusal> {
+    let key = reachable_key(world, caller, id, Action::Read)?;
+    Ok(Answer::ok(show::object(key, &world.organisation)))
+}
+
+pub(super) fn create(
+    world: &mut World,
+    caller: &Caller,
+    call: &Call,
+    (kind, sub_kind): (&str, &str),
+    now: Timestamp,
+) -> Result<Answer, Refusal> {
+    let kind = match (kind, sub_kind) {
+        ("organisation", "service") => Kind::OrganisationService,
+        ("workspace", "service") => Kind::WorkspaceService,
+        ("workspace", "user") => Kind::WorkspaceUser,
+        _ => return Err(Refusal::invalid("no such type of key")),
+    };
+    let body = call.object()?;
+    if !caller.may(Action::Create, kind) {
+        return Err(Refusal::forbidden(format!("needs {}.create", kind.scope_group())));
+    }
+    // Observed: 502, not 400, when scopes are missing or empty (portkey-api.md 2.2).
+    match body.get("scopes") {
+        None | Some(Value::Null) => return Err(Refusal::bad_gateway("scopes are missing")),
+        Some(Value::Array(scopes)) if scopes.is_empty() => {
+            return Err(Refusal::bad_gateway("scopes are empty"));
+        }
+        Some(_) => {}
+    }
+    let patch = Patch::read(&body, now)?;
+    if !matches!(patch.name, Field::Value(_)) {
+        return Err(Refusal::invalid("name is missing"));
+    }
+    let mut key = Key {
+        id: Uuid::new_v4().to_string(),
+        name: String::new(),
+        description: None,
+        kind,
+        workspace_id: workspace_of_new(world, caller, kind, &body)?,
+        user_id: user_of_new(world, kind, &body)?,
+        status: Status::Active,
+        created_at: whole_second(now),
+        last_updated_at: whole_second(now),
+        creation_mode: CreationMode::Api,
+        scopes: Vec::new(),
+        rate_limits: Vec::new(),
+        usage_limits: None,
+        usage: 0.0,
+        last_reset_at: None,
+        alert_emails: None,
+        expires_at: None,
+        defaults: None,
+        rotation_policy: None,
+        expired_alert_sent: false,
+        secret: new_secret(),
+        previous: None,
+    };
+    // Writing the counters of a key that has none is meaningless.
+    let patch = Patch { reset_usage: false, ..patch };
+    patch.apply(&mut key, world, now)?;
+    let receipt = json!({"id": key.id, "key": key.secret, "object": "api-key"});
+    world.note_issued(&key.id, &key.secret);
+    world.keys.write(key);
+    Ok(Answer::ok(receipt))
+}
+
+pub(super) fn update(
+    world: &mut World,
+    caller: &Caller,
+    call: &Call,
+    id: &str,
+    now: Timestamp,
+) -> Result<Answer, Refusal> {
+    let mut key = reachable_key(world, caller, id, Action::Update)?.clone();
+    // `type`, `workspace_id` and `user_id` are not part of the PUT; like any other unknown field they are ignored.
+    Patch::read(&call.object()?, now)?.apply(&mut key, world, now)?;
+    world.keys.write(key);
+    Ok(Answer::ok(json!({})))
+}
+
+pub(super) fn delete(world: &mut World, caller: &Caller, id: &str) -> Result<Answer, Refusal> {
+    reachable_key(world, caller, id, Action::Delete)?;
+    world.keys.erase(id);
+    Ok(Answer::ok(json!({})))
+}
+
+pub(super) fn rotate(
+    world: &mut World,
+    caller: &Caller,
+    call: &Call,
+    id: &str,
+    now: Timestamp,
+) -> Result<Answer, Refusal> {
+    let mut key = reachable_key(world, caller, id, Action::Rotate)?.clone();
+    let policy = key.rotation_policy.as_ref();
+    let asked = validate::transition(&call.object()?, policy)?;
+    if key.in_transition(now) {
+        // At most two live secrets; the code of the refusal is inferred (portkey-api.md 4).
+        return Err(Refusal::invalid("an earlier rotation is in transition"));
+    }
+    let usual = policy.map_or(SHORTEST_TRANSITION_MS, |policy| policy.key_transition_period_ms);
+    let secret = new_secret();
+    let until = key.rotate(secret.clone(), now, asked.unwrap_or(usual));
+    key.last_updated_at = whole_second(now);
+    world.note_issued(id, &secret);
+    world.keys.write(key);
+    Ok(Answer::ok(json!({"id": id, "key": secret, "key_transition_expires_at": written(until)})))
+}
+
+fn reachable_key<'a>(
+    world: &'a World,
+    caller: &Caller,
+    id: &str,
+    action: Action,
+) -> Result<&'a Key, Refusal> {
+    let key = world.keys.get(id).ok_or_else(|| Refusal::not_found("no such key"))?;
+    caller.check(action, key.kind, key.workspace_id.as_deref())?;
+    Ok(key)
+}
+
+/// The UUID of a live workspace that the caller may reach, by slug or UUID.
+pub(super) fn reachable_workspace<'a>(
+    world: &'a World,
+    caller: &Caller,
+    slug_or_id: &str,
+) -> Result<&'a str, Refusal> {
+    let workspace = world.workspace(slug_or_id).ok_or_else(|| Refusal::not_found("no such workspace"))?;
+    if !caller.reaches(Some(&workspace.id)) {
+        return Err(Refusal::forbidden("the caller belongs to another workspace"));
+    }
+    if workspace.status == WorkspaceStatus::Archived {
+        // Observed: 403 AB03, not 404 (portkey-api.md 8).
+        return Err(Refusal::forbidden("the workspace is archived"));
+    }
+    Ok(&workspace.id)
+}
+
+/// A workspace key implies its own workspace; an organisation key must name one.
+fn workspace_of_new(
+    world: &World,
+    caller: &Caller,
+    kind: Kind,
+    body: &Map<String, Value>,
+) -> Result<Option<String>, Refusal> {
+    if kind == Kind::OrganisationService {
+        return Ok(None);
+    }
+    let named = match body.get("workspace_id") {
+        None | Some(Value::Null) => None,
+        Some(value) => Some(value.as_str().ok_or_else(|| Refusal::invalid("workspace_id is no string"))?),
+    };
+    let named = named.or_else(|| caller.workspace_id());
+    let slug_or_id = named.ok_or_else(|| Refusal::invalid("workspace_id is missing"))?;
+    reachable_workspace(world, caller, slug_or_id).map(|id| Some(id.to_owned()))
+}
+
+fn user_of_new(world: &World, kind: Kind, body: &Map<String, Value>) -> Result<Option<String>, Refusal> {
+    if kind != Kind::WorkspaceUser {
+        return Ok(None);
+    }
+    let id =
+        body.get("user_id").and_then(Value::as_str).ok_or_else(|| Refusal::invalid("user_id is missing"))?;
+    match world.users.iter().find(|user| user.id == id) {
+        Some(user) => Ok(Some(user.id.clone())),
+        None => Err(Refusal::invalid("user_id is unknown")),
+    }
+}

@@ -1,0 +1,55 @@
+//! Offset paging: 0-based, at most 100 rows, `total` on every page (portkey-api.md 2.1).
+
+use serde_json::{Value, json};
+
+use super::call::{Answer, Call, Refusal};
+
+/// The live default is not documented; 16 rows were seen without a page size.
+const DEFAULT_SIZE: usize = 50;
+/// A larger size is refused, so that a client which counts on it fails here and not by missing rows.
+const LARGEST_SIZE: usize = 100;
+
+/// Which part of a list is asked for.
+pub(super) struct Page {
+    size: usize,
+    number: usize,
+}
+
+impl Page {
+    pub(super) fn read(call: &Call, size: &str, number: &str) -> Result<Self, Refusal> {
+        Ok(Self {
+            size: parameter(call, size, 1..=LARGEST_SIZE)?.unwrap_or(DEFAULT_SIZE),
+            number: parameter(call, number, 0..=usize::MAX)?.unwrap_or(0),
+        })
+    }
+
+    pub(super) fn answer<T>(&self, found: impl Iterator<Item = T>, show: impl Fn(T) -> Value) -> Answer {
+        let first = self.number.saturating_mul(self.size);
+        let mut total = 0;
+        let mut rows = Vec::new();
+        for item in found {
+            if total >= first && rows.len() < self.size {
+                rows.push(show(item));
+            }
+            total += 1;
+        }
+        list(total, &rows)
+    }
+}
+
+/// The envelope of every list.
+pub(super) fn list(total: usize, rows: &[Value]) -> Answer {
+    Answer::ok(json!({"object": "list", "total": total, "data": rows}))
+}
+
+fn parameter(
+    call: &Call,
+    name: &str,
+    allowed: std::ops::RangeInclusive<usize>,
+) -> Result<Option<usize>, Refusal> {
+    let Some(text) = call.query(name) else { return Ok(None) };
+    match text.parse() {
+        Ok(number) if allowed.contains(&number) => Ok(Some(number)),
+        _ => Err(Refusal::invalid(format!("{name} is not valid"))),
+    }
+}

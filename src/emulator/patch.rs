@@ -1,0 +1,180 @@
+//! Applies a valid body to a key: the merge semantics of PUT (portkey-api.md 3), shared with create.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{
+    call::Refusal,
+    clock, permissions,
+    validate::{Field, Patch, UsagePatch},
+    world::{Defaults, Key, Status, UsageLimits, World},
+};
+
+impl Patch {
+    /// Changes `key`, a copy that is stored only if this succeeds.
+    pub(super) fn apply(self, key: &mut Key, world: &World, now: Timestamp) -> Result<(), Refusal> {
+        let config_id = self.resolve_config(key, world)?;
+        let Self {
+            name,
+            description,
+            scopes,
+            rate_limits,
+            usage_limits,
+            reset_usage,
+            alert_emails,
+            expires_at,
+            rotation_policy,
+            metadata,
+            config_id: _,
+            allow_config_override,
+        } = self;
+        match name {
+            Field::Absent => {}
+            Field::Null => return Err(Refusal::invalid("name cannot be null")),
+            Field::Value(name) => key.name = name,
+        }
+        match description {
+            Field::Absent => {}
+            Field::Null => key.description = Some(String::new()),
+            Field::Value(description) => key.description = Some(description),
+        }
+        match scopes {
+            Field::Absent => {}
+            Field::Null => return Err(Refusal::invalid("scopes cannot be null")),
+            Field::Value(scopes) => {
+                check_scopes(key, &scopes)?;
+                key.scopes = scopes;
+            }
+        }
+        match rate_limits {
+            Field::Absent => {}
+            Field::Null => key.rate_limits.clear(),
+            Field::Value(limits) => key.rate_limits = limits,
+        }
+        change_usage_limits(usage_limits, key, now)?;
+        if reset_usage {
+            key.reset_usage(now);
+        }
+        alert_emails.merge_into(&mut key.alert_emails);
+        change_expiry(expires_at, key, now);
+        rotation_policy.merge_into(&mut key.rotation_policy);
+        change_defaults(metadata, config_id, allow_config_override.into_option(), key);
+        key.last_updated_at = clock::whole_second(now);
+        Ok(())
+    }
+
+    /// A config goes in as slug or UUID and reads back as UUID. That it must belong to the key's workspace is
+    /// inferred.
+    fn resolve_config(&self, key: &Key, world: &World) -> Result<Field<String>, Refusal> {
+        let slug_or_id = match &self.config_id {
+            Field::Absent => return Ok(Field::Absent),
+            Field::Null => return Ok(Field::Null),
+            Field::Value(slug_or_id) => slug_or_id,
+        };
+        let reaches = |workspace_id: &str| key.workspace_id.as_deref().is_none_or(|own| own == workspace_id);
+        match world.config(slug_or_id) {
+            Some(config) if reaches(&config.workspace_id) => Ok(Field::Value(config.id.clone())),
+            Some(_) => Err(Refusal::invalid("config_id is of another workspace")),
+            None => Err(Refusal::invalid("config_id is unknown")),
+        }
+    }
+}
+
+/// The list replaces the whole; each scope must be known and fit the key's type (code inferred: portkey-api.md 5).
+fn check_scopes(key: &Key, scopes: &[String]) -> Result<(), Refusal> {
+    if scopes.is_empty() {
+        return Err(Refusal::invalid("scopes cannot be empty"));
+    }
+    match scopes.iter().find(|scope| !permissions::may_hold(key.kind, scope)) {
+        Some(_) => Err(Refusal::invalid(format!("a scope is unknown or not for {}", key.kind.name()))),
+        None => Ok(()),
+    }
+}
+
+fn change_usage_limits(change: Field<UsagePatch>, key: &mut Key, now: Timestamp) -> Result<(), Refusal> {
+    let before = key.usage_limits.take();
+    key.usage_limits = match change {
+        Field::Absent => {
+            key.usage_limits = before;
+            return Ok(());
+        }
+        Field::Null => None,
+        Field::Value(patch) => patch.merged_with(&before.clone().unwrap_or_default(), now)?,
+    };
+    // Raising the limit reactivates (portkey-api.md 3); a limit beneath the usage exhausts.
+    if key.usage_limits != before && key.status != Status::Expired {
+        key.status = if key.is_used_up() { Status::Exhausted } else { Status::Active };
+    }
+    Ok(())
+}
+
+impl UsagePatch {
+    /// The merged limits; none if nothing of them is left.
+    fn merged_with(self, before: &UsageLimits, now: Timestamp) -> Result<Option<UsageLimits>, Refusal> {
+        let mut limits = before.clone();
+        self.credit_limit.merge_into(&mut limits.credit_limit);
+        self.kind.merge_into(&mut limits.kind);
+        self.alert_threshold.merge_into(&mut limits.alert_threshold);
+        self.periodic_reset.merge_into(&mut limits.periodic_reset);
+        self.periodic_reset_days.merge_into(&mut limits.periodic_reset_days);
+        if limits.periodic_reset.is_some() && limits.periodic_reset_days.is_some() {
+            return Err(Refusal::invalid("periodic_reset and periodic_reset_days exclude each other"));
+        }
+        let amount =
+            |number: &Option<serde_json::Number>| number.as_ref().and_then(serde_json::Number::as_f64);
+        if let (Some(threshold), Some(limit)) =
+            (amount(&limits.alert_threshold), amount(&limits.credit_limit))
+            && threshold > limit
+        {
+            return Err(Refusal::invalid("alert_threshold exceeds credit_limit"));
+        }
+        let same_period = limits.periodic_reset == before.periodic_reset
+            && limits.periodic_reset_days == before.periodic_reset_days;
+        match self.next_usage_reset_at {
+            Field::Value(at) => limits.next_usage_reset_at = Some(at),
+            Field::Absent if same_period => {}
+            Field::Absent | Field::Null => limits.next_usage_reset_at = limits.next_after(now),
+        }
+        Ok((limits != UsageLimits::default()).then_some(limits))
+    }
+}
+
+/// A future date, or none, revives an expired key: presumed, not proven (portkey-api.md 7).
+fn change_expiry(change: Field<Timestamp>, key: &mut Key, now: Timestamp) {
+    change.merge_into(&mut key.expires_at);
+    if key.status == Status::Expired && !key.has_expired(now) {
+        key.status = if key.is_used_up() { Status::Exhausted } else { Status::Active };
+        key.expired_alert_sent = false;
+    }
+}
+
+/// The row behind `defaults` appears with the first thing written to it and then stays.
+fn change_defaults(
+    metadata: Field<serde_json::Map<String, serde_json::Value>>,
+    config_id: Field<String>,
+    allow_config_override: Option<bool>,
+    key: &mut Key,
+) {
+    // An empty map clears, as null does.
+    let metadata = match metadata {
+        Field::Value(map) if map.is_empty() => Field::Null,
+        other => other,
+    };
+    let writes = matches!(metadata, Field::Value(_))
+        || matches!(config_id, Field::Value(_))
+        || allow_config_override.is_some();
+    if key.defaults.is_none() && !writes {
+        return;
+    }
+    let defaults = key.defaults.get_or_insert_with(|| Defaults {
+        id: Uuid::new_v4().to_string(),
+        metadata: None,
+        config_id: None,
+        allow_config_override: true,
+    });
+    metadata.merge_into(&mut defaults.metadata);
+    config_id.merge_into(&mut defaults.config_id);
+    if let Some(allowed) = allow_config_override {
+        defaults.allow_config_override = allowed;
+    }
+}

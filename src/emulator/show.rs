@@ -1,0 +1,106 @@
+//! How keys read: the shapes of portkey-api.md 2.3, quirks included.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    clock::written,
+    secret::mask,
+    world::{Defaults, Key, Organisation, RotationPolicy, Status},
+};
+
+/// The object that a GET by id answers.
+pub(super) fn object(key: &Key, organisation: &Organisation) -> Value {
+    let mut object = common(key, organisation);
+    let next_reset = key.usage_limits.as_ref().and_then(|limits| limits.next_usage_reset_at);
+    object.insert("next_usage_reset_at".into(), next_reset.map(written).into());
+    if let Some(Value::Object(defaults)) = object.get_mut("defaults") {
+        // A plain boolean here: false also where the top-level field is null.
+        let allowed = key.defaults.as_ref().is_some_and(|defaults| defaults.allow_config_override);
+        defaults.insert("allow_config_override".into(), allowed.into());
+    }
+    if let Some(policy) = &key.rotation_policy {
+        object.insert("rotation_policy".into(), show_policy(policy));
+    }
+    Value::Object(object)
+}
+
+/// The thinner object in a list. Whether live rows carry `rotation_policy` is not verified, hence the choice.
+pub(super) fn row(key: &Key, organisation: &Organisation, with_rotation_policy: bool) -> Value {
+    let mut object = common(key, organisation);
+    if let Some(policy) = key.rotation_policy.as_ref().filter(|_| with_rotation_policy) {
+        object.insert("rotation_policy".into(), show_policy(policy));
+    }
+    Value::Object(object)
+}
+
+fn common(key: &Key, organisation: &Organisation) -> Map<String, Value> {
+    let mut object = Map::new();
+    let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
+    put("id", key.id.as_str().into());
+    put("key", mask(&key.secret).into());
+    put("name", key.name.as_str().into());
+    put("description", key.description.clone().into());
+    put("type", key.kind.name().into());
+    put("organisation_id", organisation.id.as_str().into());
+    put("workspace_id", key.workspace_id.clone().into());
+    put("user_id", key.user_id.clone().into());
+    put("status", json!(key.status));
+    put("created_at", written(key.created_at).into());
+    put("last_updated_at", written(key.last_updated_at).into());
+    put("creation_mode", json!(key.creation_mode));
+    put("rate_limits", json!(key.rate_limits));
+    put("usage_limits", show_usage_limits(key));
+    put("reset_usage", Value::Null);
+    put("expires_at", key.expires_at.map(written).into());
+    put("last_reset_at", key.last_reset_at.map(written).into());
+    put("alert_emails", key.alert_emails.clone().into());
+    put("expiry_enforced", 0.into());
+    put("allow_config_override", key.defaults.as_ref().map(|row| u8::from(row.allow_config_override)).into());
+    put("api_key_defaults_id", key.defaults.as_ref().map(|row| row.id.as_str()).into());
+    put("scopes", json!(key.scopes));
+    put("defaults", show_defaults(key.defaults.as_ref()));
+    put("object", "api-key".into());
+    object
+}
+
+fn show_defaults(defaults: Option<&Defaults>) -> Value {
+    let metadata = defaults.and_then(|row| row.metadata.clone());
+    let config_id = defaults.and_then(|row| row.config_id.clone());
+    json!({"metadata": metadata, "config_id": config_id})
+}
+
+/// The limits, and with them what the server keeps books of: an object of flags alone is possible (portkey-api.md
+/// 2.3).
+fn show_usage_limits(key: &Key) -> Value {
+    let mut shown = Map::new();
+    if let Some(limits) = &key.usage_limits {
+        if let Ok(Value::Object(fields)) = serde_json::to_value(limits) {
+            shown = fields;
+        }
+        if let Some(next) = limits.next_usage_reset_at {
+            shown.insert("next_usage_reset_at".into(), written(next).into());
+        }
+        let threshold = limits.alert_threshold.as_ref().and_then(serde_json::Number::as_f64);
+        let alerted = threshold.is_some_and(|threshold| key.usage >= threshold);
+        shown.insert("is_threshold_alerts_sent".into(), alerted.into());
+        shown.insert("is_exhausted_alerts_sent".into(), (key.status == Status::Exhausted).into());
+    }
+    if key.expired_alert_sent {
+        shown.insert("is_expired_alerts_sent".into(), true.into());
+    }
+    if shown.is_empty() { Value::Null } else { Value::Object(shown) }
+}
+
+fn show_policy(policy: &RotationPolicy) -> Value {
+    let mut shown = Map::new();
+    if let Some(period) = &policy.rotation_period {
+        shown.insert("rotation_period".into(), period.as_str().into());
+    }
+    if let Some(days) = policy.rotation_period_days {
+        shown.insert("rotation_period_days".into(), days.into());
+    }
+    shown.insert("next_rotation_at".into(), policy.next_rotation_at.map(written).into());
+    shown.insert("key_transition_period_ms".into(), policy.key_transition_period_ms.into());
+    shown.insert("status".into(), "ACTIVE".into());
+    Value::Object(shown)
+}

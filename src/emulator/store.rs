@@ -1,0 +1,86 @@
+//! The state file: the world and its clock as JSON, written whole and atomically.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Error, clock::Clock, world::World};
+
+const FORMAT: u32 = 1;
+
+/// Where the state lies.
+pub(super) struct Store {
+    path: PathBuf,
+    folder: PathBuf,
+}
+
+#[derive(Serialize)]
+struct Saved<'a> {
+    format: u32,
+    clock: Clock,
+    world: &'a World,
+}
+
+#[derive(Deserialize)]
+struct Loaded {
+    clock: Clock,
+    world: World,
+}
+
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
+}
+
+impl Store {
+    /// A store at this path; its folder is created.
+    pub(super) fn at(path: &Path) -> Result<Self, Error> {
+        let folder = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        std::fs::create_dir_all(&folder)
+            .map_err(|source| Error::StateUnwritable { path: path.to_owned(), source })?;
+        Ok(Self { path: path.to_owned(), folder })
+    }
+
+    /// The saved state, if there is any. A file that cannot be understood is an error and stays as it is.
+    pub(super) fn load(&self) -> Result<Option<(World, Clock)>, Error> {
+        let text = match std::fs::read(&self.path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(Error::StateUnreadable { path: self.path.clone(), source }),
+        };
+        let invalid = |source| Error::StateInvalid { path: self.path.clone(), source };
+        let Format { format } = serde_json::from_slice(&text).map_err(invalid)?;
+        if format != FORMAT {
+            return Err(Error::StateFormat { path: self.path.clone(), format });
+        }
+        let Loaded { clock, world } = serde_json::from_slice(&text).map_err(invalid)?;
+        Ok(Some((world, clock)))
+    }
+
+    /// Replaces the file in one step; it holds secrets, so only its owner can read it.
+    pub(super) fn save(&self, world: &World, clock: Clock) -> Result<(), Error> {
+        self.write(world, clock).map_err(|source| Error::StateUnwritable { path: self.path.clone(), source })
+    }
+
+    fn write(&self, world: &World, clock: Clock) -> io::Result<()> {
+        // A temporary file is created readable by its owner alone, and keeps that when renamed.
+        let mut file = BufWriter::new(tempfile::NamedTempFile::new_in(&self.folder)?);
+        serde_json::to_writer(&mut file, &Saved { format: FORMAT, clock, world })?;
+        file.write_all(b"\n")?;
+        let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.as_file().sync_all()?;
+        file.persist(&self.path)?;
+        // The rename is durable once the folder is; only Unix can open one.
+        if cfg!(unix) {
+            File::open(&self.folder)?.sync_all()?;
+        }
+        Ok(())
+    }
+}

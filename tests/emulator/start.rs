@@ -1,0 +1,106 @@
+//! Options, seeds, the state file.
+
+use portkey_sync::emulator::{self, Error, Options, Seed};
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::harness::{Rehearsal, SEED, names, plain, text};
+
+#[tokio::test]
+async fn unseeded_it_holds_one_workspace_one_user_and_a_live_admin_key() {
+    let rehearsal = Rehearsal::with(Options {
+        admin_key: Some("an-admin-key-of-my-own-0000".to_owned()),
+        ..Options::default()
+    })
+    .await;
+    assert_eq!(rehearsal.running.admin_key(), "an-admin-key-of-my-own-0000");
+    assert_eq!(rehearsal.running.base_url(), format!("http://{}/v1", rehearsal.running.local_addr()));
+    let keys = rehearsal.get("/v1/api-keys").await.json;
+    assert_eq!(names(&keys), ["admin"]);
+    assert_eq!(keys["data"][0]["type"], "organisation-service");
+    assert_eq!(keys["data"][0]["workspace_id"], Value::Null);
+    assert_eq!(rehearsal.get("/v1/admin/workspaces").await.json["total"], 1);
+    assert_eq!(rehearsal.get("/v1/admin/users").await.json["total"], 1);
+}
+
+#[tokio::test]
+async fn an_admin_key_given_beside_a_seed_becomes_the_secret_of_the_marked_key() {
+    let rehearsal = Rehearsal::with(Options {
+        seed: Some(Seed::from_yaml_str(SEED).unwrap()),
+        admin_key: Some("an-admin-key-of-my-own-0000".to_owned()),
+        ..Options::default()
+    })
+    .await;
+    let keys =
+        rehearsal.call_as("an-admin-key-of-my-own-0000", Method::GET, "/v1/api-keys", Value::Null).await;
+    let root =
+        keys.json["data"].as_array().unwrap().iter().find(|row| row["name"] == "root").unwrap().clone();
+    assert_eq!(root["key"], "an*****000");
+    assert!(!names(&keys.json).contains(&"admin".to_owned()));
+}
+
+#[tokio::test]
+async fn an_address_that_others_can_reach_is_refused() {
+    let options = Options { listen: "0.0.0.0:0".parse().unwrap(), ..Options::default() };
+    let error = emulator::start(options).await.err().unwrap();
+    assert_eq!(error.to_string(), "`0.0.0.0:0` is not a loopback address");
+}
+
+#[tokio::test]
+async fn the_state_survives_a_restart_and_the_seed_is_then_ignored() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("deep/state.json");
+    let options = Options {
+        seed: Some(Seed::from_yaml_str(SEED).unwrap()),
+        state: Some(state.clone()),
+        ..Options::default()
+    };
+    let first = Rehearsal::with(options.clone()).await;
+    let (id, secret) = first.create(plain()).await;
+    first.advance("20d").await;
+    let (admin, before) = (first.running.admin_key().to_owned(), first.read(&id).await);
+    // No orderly end: what was acknowledged must be on disk already.
+    drop(first);
+
+    let second = Rehearsal::with(options).await;
+    assert_eq!(second.running.admin_key(), admin);
+    assert_eq!(second.read(&id).await, before);
+    assert_eq!(second.models(&secret).await, 200);
+    let now = text(&second.control(Method::GET, "clock", Value::Null).await["now"]);
+    assert!(now.starts_with("2026-12-13T09:0"), "{now}");
+    second.running.stop().await.unwrap();
+
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(&state).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[tokio::test]
+async fn a_state_file_that_cannot_be_read_is_an_error_and_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state.json");
+    for (content, message) in [("precious", "is not a state file"), ("{\"format\": 99}", "has format 99")] {
+        std::fs::write(&state, content).unwrap();
+        let error = emulator::start(Options { state: Some(state.clone()), ..Options::default() })
+            .await
+            .err()
+            .unwrap();
+        assert!(error.to_string().contains(message), "{error}");
+        assert_eq!(std::fs::read_to_string(&state).unwrap(), content);
+    }
+}
+
+#[test]
+fn a_seed_with_an_unknown_field_is_refused_by_its_name() {
+    let error =
+        Seed::from_yaml_str("keys:\n  - {name: a, type: organisation-service, scopes: [], colour: red}\n");
+    let Err(Error::SeedSyntax(source)) = error else { panic!("it was accepted") };
+    assert!(source.to_string().contains("colour"), "{source}");
+}
+
+#[test]
+fn a_seed_is_read_from_json_too() {
+    assert!(Seed::from_yaml_str(r#"{"workspaces": [{"slug": "ws-a", "name": "A"}], "keys": []}"#).is_ok());
+}
