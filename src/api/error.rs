@@ -44,6 +44,12 @@ pub enum ErrorKind {
         /// Why.
         reason: String,
     },
+    /// The connection could not be made safe: a certificate that nobody vouches for, or no TLS at
+    /// all on the other side. Nothing was sent, and trying again would not help.
+    Untrusted {
+        /// Why.
+        reason: String,
+    },
     /// The request went out and no whole answer came in time.
     TimedOut {
         /// How long it was waited for.
@@ -74,6 +80,8 @@ pub struct Answer {
     pub vendor_code: Option<String>,
     /// What the service said about it.
     pub message: Option<String>,
+    /// Whether it was a page for a browser, which is not repeated here.
+    pub html: bool,
     /// How long it asked to wait.
     pub retry_after: Option<Duration>,
     /// Where it tried to send us; redirects are not followed, since they would carry the API key.
@@ -94,7 +102,8 @@ pub enum Fault {
     },
     /// It is JSON of an unexpected shape.
     Shape {
-        /// Where and what, as in ``row 17 of page 3: `expires_at` is "soon", not a time``.
+        /// Where and what, as in ``page 3 is malformed: row 17: `expires_at` is "soon", not a time``.
+        /// Rows count from 0, as pages do.
         what: String,
     },
 }
@@ -112,9 +121,88 @@ impl ApiError {
             ErrorKind::Unreadable { status, .. } => Some(*status),
             ErrorKind::NotSent { .. }
             | ErrorKind::NotReached { .. }
+            | ErrorKind::Untrusted { .. }
             | ErrorKind::TimedOut { .. }
             | ErrorKind::Interrupted { .. } => None,
         }
+    }
+
+    /// What this answer can mean here: the service uses one code for several things
+    /// (portkey-api.md 6).
+    pub fn meaning(&self) -> Option<&'static str> {
+        match &self.kind {
+            ErrorKind::Status(answer) => self.meaning_of(answer.status),
+            ErrorKind::Unreadable { fault: Fault::NotJson { .. }, .. } => {
+                Some("something else than the Admin API answers at the base URL: a proxy, or a login page")
+            }
+            ErrorKind::Unreadable { fault: Fault::Shape { .. }, .. } => {
+                Some("the service has changed, or the base URL leads to another one")
+            }
+            ErrorKind::Unreadable { fault: Fault::CutOff | Fault::TooLong, .. }
+            | ErrorKind::NotSent { .. }
+            | ErrorKind::NotReached { .. }
+            | ErrorKind::Untrusted { .. }
+            | ErrorKind::TimedOut { .. }
+            | ErrorKind::Interrupted { .. } => None,
+        }
+    }
+
+    fn meaning_of(&self, status: u16) -> Option<&'static str> {
+        let creates = self.method == "POST" && !self.rotates();
+        match status {
+            300..=399 => Some("the service has moved, or a login page is in the way"),
+            400 | 409 if self.rotates() => {
+                Some("an earlier rotation may still be in transition, or the period is not allowed")
+            }
+            400 => Some("the service finds the request invalid, and does not say which field"),
+            401 => Some("the API key is wrong, expired or deleted"),
+            402 => Some("the organisation's subscription is used up"),
+            403 => Some(
+                "one of: it is gone, it belongs to another workspace, the API key lacks a scope, \
+                 the organisation's plan or its security settings forbid it",
+            ),
+            404 => Some("there is no such thing, or the base URL is not that of the Admin API"),
+            409 => Some("it exists already, or something else depends on it"),
+            429 => Some("too many requests for this API key or organisation"),
+            // Observed: a create without scopes is answered with 502 (portkey-api.md 2.2).
+            502 if creates => Some("trouble on the way to the service, or a key without scopes"),
+            500.. => Some("trouble at the service or on the way to it"),
+            _ => None,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        if self.effect == Effect::Unknown {
+            return Some("whether it took effect is not known; `portkey-sync plan` shows what is live");
+        }
+        match &self.kind {
+            ErrorKind::NotReached { .. } => {
+                Some("check the base URL, the network, and HTTPS_PROXY and NO_PROXY in the environment")
+            }
+            ErrorKind::Untrusted { .. } => Some(
+                "if the service or a proxy has a certificate authority of its own, name its file with --ca-bundle",
+            ),
+            ErrorKind::Status(answer) => match answer.status {
+                300..=399 => Some("if the new place is to be trusted, make it the base URL"),
+                401 => Some("check PORTKEY_ADMIN_API_KEY, PORTKEY_API_KEY or the file of --api-key-file"),
+                403 => Some("`portkey-sync explain permissions` lists the scopes that the API key needs"),
+                404 => Some("the base URL of Portkey's cloud is https://api.portkey.ai/v1"),
+                429 => Some("lower --concurrency, or run again later"),
+                _ => None,
+            },
+            ErrorKind::Unreadable { fault: Fault::NotJson { .. }, .. } => {
+                Some("the base URL of Portkey's cloud is https://api.portkey.ai/v1")
+            }
+            ErrorKind::Unreadable { .. }
+            | ErrorKind::NotSent { .. }
+            | ErrorKind::TimedOut { .. }
+            | ErrorKind::Interrupted { .. } => None,
+        }
+    }
+
+    fn rotates(&self) -> bool {
+        self.method == "POST" && self.path.ends_with("/rotate")
     }
 }
 
@@ -136,6 +224,7 @@ impl fmt::Display for ErrorKind {
         match self {
             Self::NotSent { reason } => write!(f, "was not sent: {reason}"),
             Self::NotReached { reason } => write!(f, "did not reach the service: {reason}"),
+            Self::Untrusted { reason } => write!(f, "found no safe connection: {reason}"),
             Self::TimedOut { after } => write!(f, "had no answer within {} s", after.as_secs_f64()),
             Self::Interrupted { reason } => write!(f, "was interrupted: {reason}"),
             Self::Status(answer) => write!(f, "answered {answer}"),
@@ -146,13 +235,16 @@ impl fmt::Display for ErrorKind {
 
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { status, vendor_code, message, retry_after, location } = self;
+        let Self { status, vendor_code, message, html, retry_after, location } = self;
         write!(f, "{status}")?;
         if let Some(code) = vendor_code {
             write!(f, " {code}")?;
         }
         if let Some(message) = message {
             write!(f, " \"{message}\"")?;
+        }
+        if *html {
+            f.write_str(", an HTML page")?;
         }
         if let Some(wait) = retry_after {
             write!(f, ", asking to wait {} s", wait.as_secs())?;

@@ -17,11 +17,12 @@
 
 mod client;
 mod clock;
+mod envelope;
 mod error;
-
+mod retry;
 mod rows;
 mod settings;
-
+mod transport;
 mod wire;
 
 use std::future::Future;

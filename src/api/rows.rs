@@ -148,9 +148,9 @@ pub struct ConfigRow {
 
 /// A field that does not hold what it is documented to hold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{field}` {problem}")]
+#[error("{}{problem}", if .field.is_empty() { "it ".to_owned() } else { format!("`{field}` ") })]
 pub struct MalformedField {
-    /// As in `rate_limits[0].value`.
+    /// As in `rate_limits[0].value`; empty for the whole.
     pub field: String,
     /// As in `is "tomorrow", not a time`.
     pub problem: String,

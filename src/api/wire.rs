@@ -41,7 +41,7 @@ pub(super) fn page<T>(
     json: Value,
     row: impl Fn(Value) -> Result<T, MalformedField>,
 ) -> Result<(Vec<T>, Option<u64>), String> {
-    let mut list = Object::read(json, String::new()).map_err(|error| error.problem)?;
+    let mut list = Object::read(json, String::new()).map_err(|error| error.to_string())?;
     let total = list.whole("total").map_err(|error| error.to_string())?;
     let Some(Value::Array(values)) = list.take("data") else {
         return Err("it has no list `data`".to_owned());
