@@ -9,8 +9,14 @@
 //! Each arrow is one module, each noun one type. `diff` and `plan` are pure.
 
 pub mod api;
+pub mod apply;
 pub mod desired;
 pub mod diagnostic;
+pub mod diff;
 pub mod emulator;
+pub mod live;
 pub mod model;
+pub mod plan;
+pub mod report;
 pub mod scopes;
+pub mod secrets;

@@ -3,6 +3,7 @@
 //! Invariants: no I/O, no clock; nothing here knows about YAML, HTTP or terminals.
 
 mod address;
+mod delivery;
 mod key;
 mod limits;
 mod mark;
@@ -10,6 +11,7 @@ mod request;
 mod secret;
 
 pub use address::KeyAddress;
+pub use delivery::{Delivery, HeldSecret};
 pub use key::{ConfigId, KeyId, KeyKind, OrganisationId, Setting, UserId, WorkspaceId};
 pub use limits::{
     Amount, DEFAULT_TRANSITION_MS, PeriodicReset, RateLimit, RateLimitType, RateLimitUnit, RotationPeriod,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::{
     Amount, ConfigId, KeyKind, PeriodicReset, RateLimit, RotationPeriod, UsageType, UserId, WorkspaceId,
@@ -69,9 +70,10 @@ pub struct UsageLimitsPatch {
 /// `defaults` in a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct DefaultsPatch {
-    /// The whole resulting map; `{}` removes all.
+    /// The whole resulting map; `{}` removes all. Entries that the file does not manage are sent as
+    /// they came, whatever their type.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub metadata: Option<BTreeMap<String, String>>,
+    pub metadata: Option<BTreeMap<String, Value>>,
     /// The bound config.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config_id: Option<Option<ConfigId>>,

@@ -1,0 +1,159 @@
+//! Executes a plan: nothing is decided here, only done, in the right order, and then checked.
+//!
+//! Order: what is independent side by side; deletes once everything else has succeeded; the key that the
+//! tool runs with last. Invariants: a create of unknown outcome is looked up, never repeated; a secret is on disk
+//! before any other call for its key; one failed key does not stop the others, but a rejected API key
+//! or a broken escrow stops everything that has not begun.
+
+mod change;
+mod create;
+mod verify;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt, stream};
+
+use crate::api::{ReadApi, WriteApi};
+use crate::plan::{Action, Change, Plan};
+use crate::report::{ChangeReport, Event, NotAttempted, Outcome, Report};
+use crate::secrets::Escrow;
+
+/// How a plan is carried out.
+#[derive(Clone, Debug)]
+pub struct ApplyOptions {
+    /// Keys that are changed side by side.
+    pub concurrency: usize,
+    /// How long reading back waits for writes to become visible.
+    pub verify_within: Duration,
+    /// The folder of the keys file, beneath which file sinks lie.
+    pub sink_folder: Option<PathBuf>,
+}
+
+/// Asks a run to end: calls in flight are finished, nothing new is begun.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Asks.
+    pub fn request(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether somebody asked.
+    pub fn is_requested(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// What every change needs.
+struct Context<'a, R, W> {
+    reader: &'a R,
+    writer: &'a W,
+    escrow: &'a Escrow,
+    options: &'a ApplyOptions,
+    stop: &'a Stop,
+    /// Set by a failure after which nothing else can succeed.
+    halted: AtomicBool,
+    on_event: &'a (dyn Fn(Event<'_>) + Sync),
+}
+
+/// Carries a plan out and reports.
+pub async fn apply<R: ReadApi, W: WriteApi>(
+    plan: &Plan,
+    reader: &R,
+    writer: &W,
+    escrow: &Escrow,
+    options: &ApplyOptions,
+    stop: &Stop,
+    on_event: &(dyn Fn(Event<'_>) + Sync),
+) -> Report {
+    let started = Instant::now();
+    let context = Context { reader, writer, escrow, options, stop, halted: AtomicBool::new(false), on_event };
+    let (mut first, mut deletes, mut last) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, change) in plan.changes.iter().enumerate() {
+        let phase = match change {
+            change if change.running_key => &mut last,
+            change if change.action == Action::Delete => &mut deletes,
+            _ => &mut first,
+        };
+        phase.push((index, change));
+    }
+
+    let mut reports = context.run(first).await;
+    let all_well = reports.iter().all(|(_, report)| report.succeeded());
+    if all_well {
+        reports.extend(context.run(deletes).await);
+    } else {
+        for (index, change) in deletes {
+            reports.push((index, context.not_attempted(change, NotAttempted::DeletesWait)));
+        }
+    }
+    reports.extend(context.run(last).await);
+    reports.sort_by_key(|(index, _)| *index);
+    let mut changes: Vec<ChangeReport> = reports.into_iter().map(|(_, report)| report).collect();
+
+    let verification = verify::verify(&context, plan, &mut changes).await;
+    Report {
+        changes,
+        verifications: verification.reads,
+        verification_error: verification.error,
+        interrupted: stop.is_requested(),
+        elapsed: started.elapsed(),
+    }
+}
+
+impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
+    async fn run(&self, changes: Vec<(usize, &Change)>) -> Vec<(usize, ChangeReport)> {
+        stream::iter(changes)
+            .map(|(index, change)| async move { (index, self.run_one(change).await) })
+            .buffer_unordered(self.options.concurrency.max(1))
+            .collect()
+            .await
+    }
+
+    async fn run_one(&self, change: &Change) -> ChangeReport {
+        if self.stop.is_requested() {
+            return self.not_attempted(change, NotAttempted::Interrupted);
+        }
+        if self.halted.load(Ordering::SeqCst) {
+            return self.not_attempted(change, NotAttempted::Stopped);
+        }
+        let started = Instant::now();
+        (self.on_event)(Event::Started { address: &change.address, action: change.action });
+        let mut report = blank_report(change);
+        report.outcome = self.execute(change, &mut report).await;
+        report.elapsed = started.elapsed();
+        (self.on_event)(Event::Finished { report: &report });
+        report
+    }
+
+    fn not_attempted(&self, change: &Change, why: NotAttempted) -> ChangeReport {
+        let mut report = blank_report(change);
+        report.outcome = Outcome::NotAttempted(why);
+        (self.on_event)(Event::Finished { report: &report });
+        report
+    }
+
+    /// Nothing that has not begun will begin.
+    fn halt(&self) {
+        self.halted.store(true, Ordering::SeqCst);
+    }
+}
+
+fn blank_report(change: &Change) -> ChangeReport {
+    ChangeReport {
+        address: change.address.clone(),
+        action: change.action,
+        outcome: Outcome::Done,
+        verdict: None,
+        elapsed: Duration::ZERO,
+        id: change.before.as_ref().map(|key| key.id.clone()),
+        delivered: Vec::new(),
+        repairs: Vec::new(),
+        writes: 0,
+        written_at: None,
+    }
+}

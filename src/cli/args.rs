@@ -1,0 +1,274 @@
+//! The command line: what may be written, and its help.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Keeps the API keys of a Portkey organisation equal to a reviewed YAML file.
+#[derive(Debug, Parser)]
+#[command(name = "portkey-sync", version, about, max_term_width = 100, propagate_version = true)]
+#[command(after_help = "Start with:  portkey-sync plan --emulator        (an embedded emulator; no account needed)
+
+Exit codes:  0 done or nothing to do; 1 failed, nothing changed; 2 changes pending (--detailed-exitcode);
+             3 changed, but not everything is done; 4 refused or blocked; 64 wrong usage; 130 interrupted")]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Check keys files without any connection
+    Validate(ValidateArgs),
+    /// Show what apply would do; writes nothing
+    Plan(PlanArgs),
+    /// Make the live keys what the files say
+    Apply(ApplyArgs),
+    /// Write a keys file from the live keys; changes nothing
+    Import(ImportArgs),
+    /// Serve a local Portkey Admin API, for tests and rehearsals
+    Emulator(EmulatorArgs),
+    /// Print a JSON Schema of what is read or published
+    Schema(SchemaArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Write the manual pages
+    Man(ManArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GlobalArgs {
+    /// A keys file, a folder of them, or - for standard input; may be given several times
+    #[arg(short, long = "file", value_name = "PATH", global = true, default_value = "keys.yaml")]
+    pub(super) files: Vec<PathBuf>,
+    /// Use the embedded emulator instead of Portkey; its state lies in the work folder
+    #[arg(long = "emulator", global = true, help_heading = "Connection")]
+    pub(super) embedded_emulator: bool,
+    /// What an emulator holds at first, YAML or JSON [default with --emulator: an example organisation]
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Connection")]
+    pub(super) seed: Option<PathBuf>,
+    /// The Admin API
+    #[arg(
+        long,
+        value_name = "URL",
+        global = true,
+        env = "PORTKEY_BASE_URL",
+        default_value = "https://api.portkey.ai/v1",
+        help_heading = "Connection"
+    )]
+    pub(super) base_url: String,
+    /// Read the API key from a file, if neither PORTKEY_ADMIN_API_KEY nor PORTKEY_API_KEY is set
+    #[arg(long, value_name = "PATH", global = true, help_heading = "Connection")]
+    pub(super) api_key_file: Option<PathBuf>,
+    /// Certificates to trust besides the system's, PEM
+    #[arg(long, value_name = "PATH", global = true, help_heading = "Connection")]
+    pub(super) ca_bundle: Option<PathBuf>,
+    /// How long one request may take
+    #[arg(
+        long,
+        value_name = "DURATION",
+        global = true,
+        value_parser = duration,
+        default_value = "30s",
+        help_heading = "Connection"
+    )]
+    pub(super) timeout: Duration,
+    /// How long a request may be repeated when the service is busy or away
+    #[arg(
+        long,
+        value_name = "DURATION",
+        global = true,
+        value_parser = duration,
+        default_value = "2m",
+        help_heading = "Connection"
+    )]
+    pub(super) retry_for: Duration,
+    /// Where a run keeps secrets in flight and the embedded emulator its state
+    #[arg(
+        long,
+        value_name = "DIR",
+        global = true,
+        env = "PORTKEY_SYNC_WORK_DIR",
+        default_value = ".portkey-sync",
+        help_heading = "Connection"
+    )]
+    pub(super) work_dir: PathBuf,
+    /// When to colour
+    #[arg(long, value_name = "WHEN", global = true, default_value = "auto", help_heading = "Output")]
+    pub(super) color: ColorWhen,
+    /// Say more: unmentioned keys and exact calls; -vv logs requests, -vvv all there is
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "Output")]
+    pub(super) verbose: u8,
+    /// Say only what was asked for, and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Output")]
+    pub(super) quiet: bool,
+    /// How log lines are written to standard error
+    #[arg(long, value_name = "FORMAT", global = true, default_value = "text", help_heading = "Output")]
+    pub(super) log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ColorWhen {
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum OutputFormat {
+    /// For people
+    Text,
+    /// For programs; covers errors too
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ValidateArgs {
+    /// How to answer
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: OutputFormat,
+}
+
+/// What decides a plan; the same for `plan` and `apply`.
+#[derive(Debug, Args)]
+pub(super) struct PlanningArgs {
+    /// How to answer
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: OutputFormat,
+    /// Only this key, by its address or an unambiguous tail of it; may be given several times
+    #[arg(long = "target", value_name = "ADDRESS")]
+    pub(super) targets: Vec<String>,
+    /// Delete keys that carry our mark and are in no file
+    #[arg(long)]
+    pub(super) prune: bool,
+    /// Refuse to delete more keys than this [default: a tenth of the keys, at least 3, at most 10]
+    #[arg(long, value_name = "N")]
+    pub(super) max_deletes: Option<usize>,
+    /// Refuse to change more keys than this
+    #[arg(long, value_name = "N")]
+    pub(super) max_changes: Option<usize>,
+    /// Take keys that cannot be seen for absent, even if the list does not prove it
+    #[arg(long)]
+    pub(super) assume_complete: bool,
+    /// Refuse answers with fields or values that this version does not know
+    #[arg(long)]
+    pub(super) strict_contract: bool,
+    /// The id of the key that this runs with, where its mask does not tell
+    #[arg(long = "self", value_name = "ID")]
+    pub(super) self_id: Option<String>,
+    /// Also append each new secret to this file, one JSON object a line
+    #[arg(long, value_name = "PATH")]
+    pub(super) secrets_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    pub(super) planning: PlanningArgs,
+    /// End with 2 if there are changes
+    #[arg(long)]
+    pub(super) detailed_exitcode: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ApplyArgs {
+    #[command(flatten)]
+    pub(super) planning: PlanningArgs,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(super) yes: bool,
+    /// Apply only if the plan is the one with this digest; does not ask
+    #[arg(long, value_name = "DIGEST")]
+    pub(super) expect_plan: Option<String>,
+    /// Keys that are changed side by side
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(super) concurrency: u16,
+    /// How long to wait for writes to become visible when reading back
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
+    pub(super) verify_for: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ImportArgs {
+    /// Write to this file instead of standard output; it must not exist
+    #[arg(short, long, value_name = "PATH")]
+    pub(super) output: Option<PathBuf>,
+    /// Only keys that the files given with --file do not mention
+    #[arg(long)]
+    pub(super) unmanaged: bool,
+    /// The `managed_by` to write; keys that carry another owner's mark are left out
+    #[arg(long, value_name = "NAME")]
+    pub(super) managed_by: Option<String>,
+    /// Also keys that Portkey made by itself for users who joined
+    #[arg(long)]
+    pub(super) include_automatic: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct EmulatorArgs {
+    /// Where to listen; port 0 picks a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
+    pub(super) listen: SocketAddr,
+    /// Allow addresses that other machines can reach
+    #[arg(long)]
+    pub(super) allow_non_loopback: bool,
+    /// Keep the state here; if the file exists, the seed is ignored
+    #[arg(long, value_name = "FILE")]
+    pub(super) state: Option<PathBuf>,
+    /// The secret of its administrative key [default: the seed's, or a random one]
+    #[arg(long, value_name = "KEY", env = "PORTKEY_EMULATOR_ADMIN_KEY", hide_env_values = true)]
+    pub(super) admin_key: Option<String>,
+    /// How long each request takes at least
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "0ms")]
+    pub(super) latency: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SchemaArgs {
+    /// Of what
+    #[arg(default_value = "keys")]
+    pub(super) of: SchemaOf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaOf {
+    /// A keys file
+    Keys,
+    /// `plan --format json`
+    Plan,
+    /// `apply --format json`
+    Report,
+    /// `validate --format json`, and errors with `--format json`
+    Diagnostics,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// The shell
+    pub(super) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ManArgs {
+    /// Write one page per command into this folder, instead of the main page to standard output
+    #[arg(short, long, value_name = "DIR")]
+    pub(super) output: Option<PathBuf>,
+}
+
+/// `500ms`, `30s`, `2m`, `1h30m`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration: jiff::SignedDuration =
+        text.parse().map_err(|_| format!("`{text}` is not a duration such as 500ms, 30s or 2m"))?;
+    Duration::try_from(duration).map_err(|_| "a duration cannot be negative".to_owned())
+}

@@ -1,0 +1,49 @@
+//! The world failed: an error chain for people, with what to do and the exit code.
+
+use super::exit::Exit;
+
+/// Why a command could not be carried out.
+#[derive(Debug)]
+pub(super) struct CommandError {
+    pub(super) error: anyhow::Error,
+    pub(super) hints: Vec<String>,
+    pub(super) exit: Exit,
+}
+
+impl CommandError {
+    /// A failure after which certainly nothing changed.
+    pub(super) fn new(error: impl Into<anyhow::Error>) -> Self {
+        Self { error: error.into(), hints: Vec::new(), exit: Exit::Failed }
+    }
+
+    /// A failure with a message of its own.
+    pub(super) fn message(message: impl std::fmt::Display) -> Self {
+        Self::new(anyhow::anyhow!("{message}"))
+    }
+
+    /// Adds what to do.
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Adds what to do, if anything is known.
+    pub(super) fn maybe_hint(mut self, hint: Option<impl Into<String>>) -> Self {
+        self.hints.extend(hint.map(Into::into));
+        self
+    }
+
+    /// Ends with another code.
+    pub(super) fn exit(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
+    /// The message and what it came of, outermost first. Chains are walked here and not by `anyhow`, whose
+    /// own formatting can print backtraces.
+    pub(super) fn chain(&self) -> (String, Vec<String>) {
+        let mut chain = self.error.chain().map(ToString::to_string);
+        let message = chain.next().unwrap_or_default();
+        (message, chain.collect())
+    }
+}

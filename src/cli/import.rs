@@ -1,0 +1,128 @@
+//! `import`: a keys file from what is live.
+
+use std::collections::BTreeSet;
+use std::fs::OpenOptions;
+use std::io::Write;
+
+use futures_util::future::join3;
+
+use crate::api::{ApiError, Page, ReadApi};
+use crate::diff::diff;
+use crate::import::{ImportOptions, import};
+use crate::live::{Names, hydrate, refresh};
+
+use super::args::{GlobalArgs, ImportArgs, OutputFormat};
+use super::exit::Exit;
+use super::failure::CommandError;
+use super::output::Output;
+use super::session::Session;
+use super::{planning, validate};
+
+pub(super) async fn run(
+    global: &GlobalArgs,
+    args: &ImportArgs,
+    output: &Output,
+) -> Result<Exit, CommandError> {
+    let desired = if args.unmanaged {
+        let Some(desired) = validate::read(global, OutputFormat::Text, output) else {
+            return Ok(Exit::Failed);
+        };
+        desired
+    } else {
+        crate::desired::Desired::default()
+    };
+    let session = Session::open(global, output).await?;
+    let names = Names::used_by(&desired);
+    let mut live =
+        refresh(&session.reader, &names).await.map_err(planning::refresh_failed)?;
+    // Only whole objects tell the rotation policy, unless rows carry it.
+    let unread: BTreeSet<_> = live
+        .keys
+        .values()
+        .filter(|key| !key.rotation_policy.is_managed())
+        .map(|key| key.id.clone())
+        .collect();
+    hydrate(&session.reader, &mut live, &unread).await;
+    for (id, error) in &live.unreadable {
+        output.talk(&format!("warning: the rotation policy of {id} could not be read: {error}\n"));
+    }
+    let mentioned = {
+        let diff = diff(&desired, &live, live.now);
+        let unmentioned: BTreeSet<_> = diff.unmentioned.iter().map(|key| &key.id).collect();
+        live.keys.keys().filter(|id| !unmentioned.contains(id)).cloned().collect()
+    };
+    let mut options = ImportOptions {
+        managed_by: args.managed_by.clone(),
+        include_automatic: args.include_automatic,
+        mentioned,
+        ..ImportOptions::default()
+    };
+    readable_names(&session, &mut options, output).await;
+    session.close().await;
+
+    let imported = import(&live, &options);
+    match &args.output {
+        None => output.data(&imported.text),
+        Some(path) => {
+            let written = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .open(path)
+                .and_then(|mut file| file.write_all(imported.text.as_bytes()));
+            written.map_err(|error| {
+                CommandError::new(
+                    anyhow::Error::new(error).context(format!("`{}` cannot be written", path.display())),
+                )
+                .hint("import never overwrites: choose a path where nothing is")
+            })?;
+        }
+    }
+    let noun = if imported.keys == 1 { "key" } else { "keys" };
+    let left = match imported.left_out.len() {
+        0 => String::new(),
+        n => format!("; {n} left out, as the comments at the top say"),
+    };
+    output.talk(&format!("imported {} {noun}{left}\n", imported.keys));
+    Ok(Exit::Done)
+}
+
+/// Slugs and e-mails instead of ids, as far as the caller may list them.
+async fn readable_names(session: &Session, options: &mut ImportOptions, output: &Output) {
+    let reader = &session.reader;
+    let (workspaces, users, configs) = join3(
+        every_page(|page| reader.list_workspaces(page)),
+        every_page(|page| reader.list_users(page)),
+        reader.list_configs(None),
+    )
+    .await;
+    let mut without = Vec::new();
+    match workspaces {
+        Ok(rows) => {
+            options.workspaces = rows.into_iter().filter_map(|row| Some((row.id, row.slug?))).collect();
+        }
+        Err(_) => without.push("workspaces"),
+    }
+    match users {
+        Ok(rows) => options.users = rows.into_iter().filter_map(|row| Some((row.id, row.email?))).collect(),
+        Err(_) => without.push("users"),
+    }
+    match configs {
+        Ok(rows) => options.configs = rows.into_iter().filter_map(|row| Some((row.id, row.slug?))).collect(),
+        Err(_) => without.push("configs"),
+    }
+    if !without.is_empty() {
+        output.talk(&format!(
+            "warning: this key may not list {}, so they stand by their ids\n",
+            without.join(" and ")
+        ));
+    }
+}
+
+async fn every_page<T, F, Fut>(read: F) -> Result<Vec<T>, ApiError>
+where
+    F: Fn(u32) -> Fut,
+    Fut: Future<Output = Result<Page<T>, ApiError>>,
+{
+    let pages = crate::live::all_pages(read).await?;
+    Ok(pages.into_iter().flat_map(|page| page.rows).collect())
+}

@@ -1,0 +1,176 @@
+//! Arguments → calls → streams and exit code. One file per command.
+//!
+//! Invariant: the only module that knows all others; it decides nothing about keys.
+
+mod apply;
+mod args;
+mod emulator;
+mod exit;
+mod failure;
+mod import;
+mod output;
+mod planning;
+mod reference;
+mod session;
+mod validate;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use tracing_subscriber::EnvFilter;
+
+use args::{Cli, Command, GlobalArgs, LogFormat, OutputFormat};
+pub use exit::Exit;
+use failure::CommandError;
+use output::Output;
+
+use crate::render::{self, Style};
+
+/// Runs one command line.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    match Cli::try_parse_from(&arguments) {
+        Ok(cli) => execute(cli).into(),
+        Err(error) => usage(&error, &arguments).into(),
+    }
+}
+
+fn execute(cli: Cli) -> Exit {
+    let Cli { global, command } = cli;
+    let output = Output::new(&global);
+    start_log(&global);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&CommandError::new(error), OutputFormat::Text, &output),
+    };
+    let format = match &command {
+        Command::Validate(args) => args.format,
+        Command::Plan(args) => args.planning.format,
+        Command::Apply(args) => args.planning.format,
+        Command::Import(_)
+        | Command::Emulator(_)
+        | Command::Schema(_)
+        | Command::Completions(_)
+        | Command::Man(_) => OutputFormat::Text,
+    };
+    let result = runtime.block_on(async {
+        match command {
+            Command::Validate(args) => Ok(validate::run(&global, &args, &output)),
+            Command::Plan(args) => planning::run(&global, &args, &output).await,
+            Command::Apply(args) => apply::run(&global, &args, &output).await,
+            Command::Import(args) => import::run(&global, &args, &output).await,
+            Command::Emulator(args) => emulator::run(&global, args, &output).await,
+            Command::Schema(args) => reference::schema(args.of, &output),
+            Command::Completions(args) => Ok(reference::completions(args.shell, &output)),
+            Command::Man(args) => reference::man(args.output.as_deref(), &output),
+        }
+    });
+    // What is still running has nothing left to say.
+    runtime.shutdown_background();
+    result.unwrap_or_else(|error| fail(&error, format, &output))
+}
+
+fn fail(error: &CommandError, format: OutputFormat, output: &Output) -> Exit {
+    let (message, causes) = error.chain();
+    match format {
+        OutputFormat::Text => {
+            output.complain(&render::text::failure(&message, &causes, &[], &error.hints, &output.stderr));
+        }
+        OutputFormat::Json => {
+            output.data(&render::json::error(&message, &causes, &error.hints, error.exit.code()));
+        }
+    }
+    error.exit
+}
+
+/// Logs go to standard error and hold no secret: none has a `Display`.
+fn start_log(args: &GlobalArgs) {
+    let level = match args.verbose {
+        0 | 1 => "portkey_sync=warn",
+        2 => "portkey_sync=debug",
+        _ => "trace",
+    };
+    let filter = EnvFilter::new(level);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second start in one process keeps the first log.
+    match args.log_format {
+        LogFormat::Text => log.with_ansi(false).without_time().try_init().ok(),
+        LogFormat::Json => log.json().try_init().ok(),
+    };
+}
+
+/// Words of neighbouring tools, and ours.
+const NEIGHBOURS: &[(&str, &str)] = &[
+    ("diff", "portkey-sync plan"),
+    ("preview", "portkey-sync plan"),
+    ("check", "portkey-sync validate"),
+    ("lint", "portkey-sync validate"),
+    ("sync", "portkey-sync apply"),
+    ("push", "portkey-sync apply"),
+    ("deploy", "portkey-sync apply"),
+    ("dump", "portkey-sync import"),
+    ("pull", "portkey-sync import"),
+    ("export", "portkey-sync import"),
+    ("--auto-approve", "--yes"),
+    ("-auto-approve", "--yes"),
+    ("--force", "--yes"),
+    ("--doit", "--yes"),
+    ("--dry-run", "portkey-sync plan"),
+    ("--api-key", "the environment variable PORTKEY_ADMIN_API_KEY, or --api-key-file PATH"),
+    ("--state", "portkey-sync keeps no state file"),
+];
+
+/// Wrong usage: clap's own words, with ours where a neighbour's word was meant.
+fn usage(error: &clap::Error, arguments: &[OsString]) -> Exit {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    ) {
+        let shown = error.print();
+        drop(shown);
+        return if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            Exit::Usage
+        } else {
+            Exit::Done
+        };
+    }
+    let word = [ContextKind::InvalidSubcommand, ContextKind::InvalidArg].into_iter().find_map(|kind| {
+        match error.get(kind) {
+            Some(ContextValue::String(word)) => Some(word.clone()),
+            _ => None,
+        }
+    });
+    let ours = word.as_deref().and_then(|word| {
+        let word = word.split([' ', '=']).next().unwrap_or(word);
+        NEIGHBOURS.iter().find(|(theirs, _)| *theirs == word).map(|(_, ours)| *ours)
+    });
+    let hint = ours.map(|ours| format!("here it is: {ours}"));
+    let wants_json = arguments.windows(2).any(|pair| pair.first().is_some_and(|arg| arg == "--format") && pair.last().is_some_and(|arg| arg == "json"))
+        || arguments.iter().any(|argument| argument == "--format=json");
+    if wants_json {
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let hints: Vec<String> = hint.into_iter().collect();
+        write_stdout(&render::json::error(message, &[], &hints, Exit::Usage.code()));
+    } else {
+        let shown = error.print();
+        drop(shown);
+        if let Some(hint) = hint {
+            let style = Style { color: false, width: 100 };
+            write_stderr(&render::text::hints(&[hint], &style));
+        }
+    }
+    Exit::Usage
+}
+
+fn write_stdout(text: &str) {
+    std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes()).ok();
+}
+
+fn write_stderr(text: &str) {
+    std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes()).ok();
+}

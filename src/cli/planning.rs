@@ -1,0 +1,172 @@
+//! `plan`, and how `apply` comes by its plan.
+
+use std::collections::BTreeSet;
+
+use crate::desired::Desired;
+use crate::diff::needs_hydration;
+use crate::live::{Live, Names, RefreshError, RunningKey, hydrate, refresh};
+use crate::model::KeyId;
+use crate::plan::{Absence, Contract, Inputs, Plan, PlanOptions, Prune, plan};
+use crate::render::{self, Mode, PlanContext, Verbosity};
+use crate::secrets::Escrow;
+
+use super::args::{GlobalArgs, OutputFormat, PlanArgs, PlanningArgs};
+use super::exit::Exit;
+use super::failure::CommandError;
+use super::output::Output;
+use super::session::Session;
+use super::validate;
+
+pub(super) async fn run(global: &GlobalArgs, args: &PlanArgs, output: &Output) -> Result<Exit, CommandError> {
+    let format = args.planning.format;
+    let Some(desired) = validate::read(global, format, output) else { return Ok(Exit::Failed) };
+    let session = Session::open(global, output).await?;
+    let plan = make(global, &args.planning, &desired, &session).await;
+    session.close().await;
+    let plan = plan?;
+    match format {
+        OutputFormat::Json => output.data(&render::json::plan(&plan)),
+        OutputFormat::Text => {
+            output.data(&text(global, &args.planning, &desired, &plan, Mode::Preview, output));
+        }
+    }
+    Ok(if plan.needs_a_person() {
+        Exit::Refused
+    } else if args.detailed_exitcode && !plan.changes.is_empty() {
+        Exit::Pending
+    } else {
+        Exit::Done
+    })
+}
+
+/// The plan as text.
+pub(super) fn text(
+    global: &GlobalArgs,
+    args: &PlanningArgs,
+    desired: &Desired,
+    plan: &Plan,
+    mode: Mode,
+    output: &Output,
+) -> String {
+    let context = PlanContext {
+        scope_sets: &desired.scope_sets,
+        files: &validate::files_name(global),
+        verbosity: if global.verbose > 0 { Verbosity::Verbose } else { Verbosity::Normal },
+        next_command: Some(next_command(global, args, plan)),
+        mode,
+    };
+    render::text::plan(plan, &context, &output.stdout)
+}
+
+/// The command that applies exactly this plan.
+fn next_command(global: &GlobalArgs, args: &PlanningArgs, plan: &Plan) -> String {
+    let mut words = vec!["portkey-sync".to_owned(), "apply".to_owned()];
+    if global.embedded_emulator {
+        words.push("--emulator".to_owned());
+    }
+    for file in global.files.iter().filter(|file| file.as_os_str() != "keys.yaml") {
+        words.push(format!("-f {}", quoted(&file.display().to_string())));
+    }
+    for target in &args.targets {
+        words.push(format!("--target {}", quoted(target)));
+    }
+    if args.prune {
+        words.push("--prune".to_owned());
+    }
+    if let Some(n) = args.max_deletes {
+        words.push(format!("--max-deletes {n}"));
+    }
+    if args.assume_complete {
+        words.push("--assume-complete".to_owned());
+    }
+    if let Some(path) = &args.secrets_file {
+        words.push(format!("--secrets-file {}", quoted(&path.display().to_string())));
+    }
+    words.push(format!("--expect-plan {}", plan.digest()));
+    words.join(" ")
+}
+
+/// A word that a shell reads as one.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@:,+=".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// Reads what is live and plans.
+pub(super) async fn make(
+    global: &GlobalArgs,
+    args: &PlanningArgs,
+    desired: &Desired,
+    session: &Session,
+) -> Result<Plan, CommandError> {
+    let targets = targets(&args.targets, desired)?;
+    let live = read_live(desired, session).await?;
+    let told = args.self_id.as_ref().map(KeyId::new);
+    let running = RunningKey::recognise(&live, &session.mask, told.as_ref());
+    let options = PlanOptions {
+        prune: if args.prune { Prune::Delete } else { Prune::List },
+        targets,
+        max_deletes: args.max_deletes,
+        max_changes: args.max_changes,
+        absence: if args.assume_complete { Absence::Assumed } else { Absence::Proven },
+        contract: if args.strict_contract { Contract::Strict } else { Contract::Tolerant },
+        secrets_file: args.secrets_file.clone(),
+        held: Escrow::at(&global.work_dir).held(),
+    };
+    Ok(plan(&Inputs { desired, live: &live, running: &running, now: live.now, options: &options }))
+}
+
+/// The live keys, with what list rows do not tell about the managed ones.
+pub(super) async fn read_live(desired: &Desired, session: &Session) -> Result<Live, CommandError> {
+    let mut live = refresh(&session.reader, &Names::used_by(desired)).await.map_err(refresh_failed)?;
+    let missing = needs_hydration(desired, &live);
+    hydrate(&session.reader, &mut live, &missing).await;
+    Ok(live)
+}
+
+/// A read without which there is no plan, with what it can mean and what to do.
+pub(super) fn refresh_failed(error: RefreshError) -> CommandError {
+    let (own, call, meaning) = (error.hint(), error.call().hint(), error.call().meaning());
+    CommandError::new(error)
+        .maybe_hint(meaning.map(|meaning| format!("this can mean: {meaning}")))
+        .maybe_hint(own)
+        .maybe_hint(call)
+}
+
+/// The addresses that `--target` names.
+fn targets(
+    words: &[String],
+    desired: &Desired,
+) -> Result<Option<BTreeSet<crate::model::KeyAddress>>, CommandError> {
+    let mut found = BTreeSet::new();
+    for word in words {
+        let matching: BTreeSet<_> =
+            desired.keys.iter().map(|key| &key.address).filter(|address| address.has_tail(word)).collect();
+        let exact: Vec<_> = matching.iter().filter(|address| address.to_string() == *word).collect();
+        match (matching.len(), exact.as_slice()) {
+            (1, _) => found.extend(matching.into_iter().cloned()),
+            (_, [exact]) => {
+                found.insert((**exact).clone());
+            }
+            (0, _) => {
+                let all: Vec<String> = desired.keys.iter().map(|key| key.address.to_string()).collect();
+                let nearest = crate::diagnostic::nearest(word, all.iter().map(String::as_str))
+                    .map(|nearest| format!("did you mean `{nearest}`?"));
+                return Err(CommandError::message(format!("no key in the files has the address `{word}`"))
+                    .maybe_hint(nearest)
+                    .exit(Exit::Usage));
+            }
+            _ => {
+                let names: Vec<String> = matching.iter().map(|address| format!("`{address}`")).collect();
+                return Err(CommandError::message(format!("`{word}` can mean {}", names.join(" or ")))
+                    .hint("write more of the address")
+                    .exit(Exit::Usage));
+            }
+        }
+    }
+    Ok((!words.is_empty()).then_some(found))
+}

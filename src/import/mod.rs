@@ -1,0 +1,223 @@
+//! A keys file from live keys: every key pinned by its id, repeated values factored out, so that a plan of
+//! the result is empty.
+//!
+//! Invariants: pure; what cannot be said in a keys file is left out with a comment, never guessed.
+
+mod factor;
+mod fields;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_yaml::{Mapping, Value};
+
+use crate::desired::parse_str;
+use crate::diagnostic::Severity;
+use crate::live::{Live, LiveKey};
+use crate::model::{ConfigId, KeyId, KeyKind, UserId, WorkspaceId};
+
+/// What is imported, and how things are called.
+#[derive(Clone, Debug, Default)]
+pub struct ImportOptions {
+    /// The `managed_by` to write.
+    pub managed_by: Option<String>,
+    /// Also keys that Portkey made by itself.
+    pub include_automatic: bool,
+    /// Keys to leave out because other files mention them.
+    pub mentioned: BTreeSet<KeyId>,
+    /// Slugs by UUID.
+    pub workspaces: BTreeMap<WorkspaceId, String>,
+    /// E-mails by id.
+    pub users: BTreeMap<UserId, String>,
+    /// Slugs by UUID.
+    pub configs: BTreeMap<ConfigId, String>,
+}
+
+/// The text of a keys file, and how many keys are in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// The file.
+    pub text: String,
+    /// Keys in it.
+    pub keys: usize,
+    /// Keys that were left out, for one reason each.
+    pub left_out: Vec<String>,
+}
+
+/// One key on its way into the file.
+struct Entry {
+    /// Name, type, workspace, user, id: never factored out.
+    identity: Mapping,
+    /// What the key is.
+    fields: Mapping,
+    /// What could not be said.
+    comments: Vec<String>,
+}
+
+/// Writes the file.
+pub fn import(live: &Live, options: &ImportOptions) -> Imported {
+    let mut left_out = Vec::new();
+    let mut sorted: Vec<&LiveKey> = live.keys.values().collect();
+    sorted.sort_by(|a, b| {
+        let place = |key: &LiveKey| {
+            let workspace = key.workspace.as_ref().and_then(|id| options.workspaces.get(id).cloned());
+            (key.workspace.is_some(), workspace, key.kind, key.name.clone(), key.id.clone())
+        };
+        place(a).cmp(&place(b))
+    });
+    let mut unknown_scopes = BTreeSet::new();
+    let mut entries = Vec::new();
+    for key in sorted {
+        match admit(key, options) {
+            Ok(()) => {
+                unknown_scopes.extend(key.scopes.iter().filter(|scope| fields::is_unknown(scope)).cloned());
+                entries.push(entry(key, options));
+            }
+            Err(Some(reason)) => left_out.push(reason),
+            Err(None) => {}
+        }
+    }
+    let keys = entries.len();
+    for entry in &mut entries {
+        drop_what_is_invalid(entry, &unknown_scopes);
+    }
+
+    let mut text = format!(
+        "# yaml-language-server: $schema=https://raw.githubusercontent.com/portkey-sync/portkey-sync/main/docs/keys.schema.json\n\
+         # Written by `portkey-sync import`: {keys} live {}. Fields that are not set are not managed.\n",
+        if keys == 1 { "key" } else { "keys" }
+    );
+    for reason in &left_out {
+        text.push_str(&format!("# left out: {}\n", one_line(reason)));
+    }
+    text.push_str("version: 1\n");
+    let factored = factor::factor(entries.iter().map(|entry| entry.fields.clone()).collect());
+    let mut root = Mapping::new();
+    if let Some(organisation) = &live.organisation {
+        root.insert("organisation".into(), organisation.as_str().into());
+    }
+    if let Some(owner) = &options.managed_by {
+        root.insert("managed_by".into(), owner.as_str().into());
+    }
+    if !unknown_scopes.is_empty() {
+        root.insert("known_scopes".into(), unknown_scopes.iter().map(|scope| Value::from(scope.as_str())).collect());
+    }
+    if !factored.scope_sets.is_empty() {
+        root.insert("scope_sets".into(), Value::Mapping(factored.scope_sets));
+    }
+    if !factored.templates.is_empty() {
+        root.insert("templates".into(), Value::Mapping(factored.templates));
+    }
+    if !root.is_empty() {
+        text.push_str(&yaml(&Value::Mapping(root)));
+    }
+    if entries.is_empty() {
+        text.push_str("keys: []\n");
+    } else {
+        text.push_str("\nkeys:\n");
+    }
+    for (entry, fields) in entries.into_iter().zip(factored.fields) {
+        for comment in &entry.comments {
+            text.push_str(&format!("  # {}\n", one_line(comment)));
+        }
+        let mut whole = entry.identity;
+        whole.extend(fields);
+        text.push_str(&indented(&yaml(&Value::Sequence(vec![Value::Mapping(whole)]))));
+    }
+    Imported { text, keys, left_out }
+}
+
+/// Whether a key belongs into the file; `Err(None)` if its absence needs no word.
+fn admit(key: &LiveKey, options: &ImportOptions) -> Result<(), Option<String>> {
+    let named = || format!("`{}` ({})", key.name, key.id);
+    if options.mentioned.contains(&key.id) {
+        return Err(None);
+    }
+    if key.kind.is_none() {
+        return Err(Some(format!("{} is of a type that this version does not know", named())));
+    }
+    if key.created_automatically && !options.include_automatic {
+        return Err(Some(format!("{} was made by Portkey for a user who joined", named())));
+    }
+    if let Some(mark) = &key.mark {
+        if mark.new.is_some() {
+            return Err(Some(format!("{} is still being created by another run", named())));
+        }
+        if let Some(by) = &mark.by
+            && options.managed_by.as_ref() != Some(by)
+        {
+            return Err(Some(format!("{} is managed by `{by}` (import with --managed-by {by})", named())));
+        }
+    }
+    Ok(())
+}
+
+fn entry(key: &LiveKey, options: &ImportOptions) -> Entry {
+    let mut identity = Mapping::new();
+    let mut put = |name: &str, value: &str| {
+        identity.insert(name.into(), value.into());
+    };
+    put("name", &key.name);
+    if let Some(kind) = key.kind.filter(|kind| *kind != KeyKind::WorkspaceService) {
+        put("type", kind.as_str());
+    }
+    if let Some(workspace) = &key.workspace {
+        put("workspace_id", options.workspaces.get(workspace).map_or(workspace.as_str(), String::as_str));
+    }
+    if let Some(user) = key.user.as_ref().filter(|_| key.kind == Some(KeyKind::WorkspaceUser)) {
+        put("user_id", options.users.get(user).map_or(user.as_str(), String::as_str));
+    }
+    put("id", key.id.as_str());
+    if key.mark.as_ref().is_some_and(|mark| mark.keep) {
+        identity.insert("protected".into(), true.into());
+    }
+    let (fields, comments) = fields::fields(key, &options.configs);
+    Entry { identity, fields, comments }
+}
+
+/// Leaves out what a keys file would refuse: limits that the service accepted and we would not.
+fn drop_what_is_invalid(entry: &mut Entry, unknown_scopes: &BTreeSet<String>) {
+    let known: Value = unknown_scopes.iter().map(|scope| Value::from(scope.as_str())).collect();
+    // Every round takes one field away, so this ends.
+    while !entry.fields.is_empty() {
+        let mut whole = entry.identity.clone();
+        whole.extend(entry.fields.clone());
+        let mut root = Mapping::new();
+        root.insert("version".into(), 1.into());
+        root.insert("known_scopes".into(), known.clone());
+        root.insert("keys".into(), Value::Sequence(vec![Value::Mapping(whole)]));
+        let text = yaml(&Value::Mapping(root));
+        let loaded = parse_str("import", &text);
+        let Some(error) = loaded.diagnostics.iter().find(|found| found.severity == Severity::Error) else {
+            return;
+        };
+        let line = error.primary.as_ref().map_or(0, |label| loaded.sources.place(label.span).line);
+        let Some(field) = field_at(&text, line).filter(|field| entry.fields.contains_key(field)) else {
+            return;
+        };
+        entry.fields.shift_remove(&field);
+        entry.comments.push(format!("{field} is not managed here: {}", error.message));
+    }
+}
+
+/// The field of the key that a line of a one-key file belongs to.
+fn field_at(text: &str, line: usize) -> Option<String> {
+    let lines: Vec<&str> = text.lines().take(line).collect();
+    lines.into_iter().rev().find_map(|line| {
+        let field = line.strip_prefix("  ").or_else(|| line.strip_prefix("- "))?;
+        let name = field.split(':').next()?;
+        (!field.starts_with([' ', '-']) && !name.is_empty()).then(|| name.to_owned())
+    })
+}
+
+fn yaml(value: &Value) -> String {
+    serde_yaml::to_string(value).unwrap_or_default()
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("  {line}\n") }).collect()
+}
+
+/// Text from elsewhere as part of a comment.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}

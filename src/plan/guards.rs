@@ -1,0 +1,89 @@
+//! What must never happen by accident: to the running key, to the wrong organisation, or too often.
+
+use super::{Absence, Action, Change, Contract, Harm, Inputs, Prune, Refusal, Unproven};
+use crate::desired::DesiredKey;
+use crate::diff::{FieldChange, Ids};
+use crate::live::Completeness;
+
+/// What these changes would take from the key that the tool runs with.
+pub(super) fn harm(fields: &[FieldChange]) -> Option<Harm> {
+    fields.iter().find_map(|field| match field {
+        FieldChange::Scopes { dropped, .. } if !dropped.is_empty() => Some(Harm::Narrowed),
+        FieldChange::ExpiresAt { before, after: Some(after) }
+            if before.is_none_or(|before| *after < before) =>
+        {
+            Some(Harm::Expired)
+        }
+        _ => None,
+    })
+}
+
+/// Why a key that cannot be seen may yet exist.
+///
+/// A missing list scope hides rows (portkey-api.md 2.1), so a key is absent only if the list is
+/// complete and the running key may list that kind there: its own row says so, or a row of that kind
+/// was seen there.
+pub(super) fn unproven(entry: &DesiredKey, ids: &Ids, inputs: &Inputs<'_>) -> Option<Unproven> {
+    if inputs.options.absence == Absence::Assumed {
+        return None;
+    }
+    if inputs.live.completeness != Completeness::Complete {
+        return Some(Unproven::ListIncomplete);
+    }
+    let scope = format!("{}.list", entry.kind.scope_group());
+    let candidates = &inputs.running.candidates;
+    let own_row_says_so = !candidates.is_empty()
+        && candidates
+            .iter()
+            .filter_map(|id| inputs.live.keys.get(id))
+            .all(|key| key.holds(&scope) && (key.workspace.is_none() || key.workspace == ids.workspace));
+    let seen_there = || {
+        inputs.live.keys.values().any(|key| key.kind == Some(entry.kind) && key.workspace == ids.workspace)
+    };
+    (!own_row_says_so && !seen_there()).then_some(Unproven::MayNotList(entry.kind))
+}
+
+/// The default for `--max-deletes`: a tenth of the managed keys, at least 3, at most 10.
+fn default_max_deletes(managed: usize) -> usize {
+    (managed / 10).clamp(3, 10)
+}
+
+/// Reasons to write nothing at all.
+pub(super) fn refusals(inputs: &Inputs<'_>, changes: &[Change], blocked: usize) -> Vec<Refusal> {
+    let Inputs { desired, live, options, .. } = inputs;
+    let mut refusals = Vec::new();
+    if let Some(fence) = &desired.organisation
+        && live.organisation.as_ref() != Some(fence)
+    {
+        let found = live.organisation.clone();
+        refusals.push(Refusal::OtherOrganisation { fence: fence.clone(), found });
+    }
+    if options.contract == Contract::Strict && !live.oddities.is_empty() {
+        refusals.push(Refusal::UnknownContract { oddities: live.oddities.iter().cloned().collect() });
+    }
+    if options.prune == Prune::Delete {
+        if desired.managed_by.is_none() {
+            refusals.push(Refusal::PruneWithoutOwner);
+        }
+        if !desired.complete || options.targets.is_some() {
+            refusals.push(Refusal::PruneOfPart);
+        }
+        if live.completeness != Completeness::Complete {
+            refusals.push(Refusal::PruneOfUnstableList);
+        }
+        if blocked > 0 {
+            refusals.push(Refusal::PruneWithBlocked { blocked });
+        }
+    }
+    let planned = changes.iter().filter(|change| change.action == Action::Delete).count();
+    let limit = options.max_deletes.unwrap_or_else(|| default_max_deletes(desired.keys.len()));
+    if planned > limit {
+        refusals.push(Refusal::TooManyDeletes { planned, limit });
+    }
+    if let Some(limit) = options.max_changes
+        && changes.len() > limit
+    {
+        refusals.push(Refusal::TooManyChanges { planned: changes.len(), limit });
+    }
+    refusals
+}

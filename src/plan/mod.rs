@@ -1,0 +1,563 @@
+//! The plan: what apply will do, decided before anything is written.
+//!
+//! A plan is a value: make it, show it, apply it; nothing is decided while applying. Invariants: pure
+//! (no I/O, no clock but the one passed in); the same input in any order gives the same plan; this
+//! module never sees the client.
+
+mod build;
+mod guards;
+mod marks;
+mod rename;
+mod request;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use crate::desired::Desired;
+use crate::diagnostic::Place;
+use crate::diff::{FieldChange, UnresolvedName};
+use crate::live::{Live, RunningKey};
+use crate::model::{
+    Delivery, HeldSecret, KeyAddress, KeyCreate, KeyId, KeyKind, KeyUpdate, Mark, Mask, OrganisationId,
+    Secret,
+};
+
+pub use build::plan;
+
+/// What a description holds at most, as far as known (portkey-api.md 2.2), marks included.
+pub const DESCRIPTION_LIMIT: usize = 200;
+
+/// What the caller decides besides the files.
+#[derive(Clone, Debug, Default)]
+pub struct PlanOptions {
+    /// Delete what carries our mark and is in no file.
+    pub prune: Prune,
+    /// Only these entries.
+    pub targets: Option<BTreeSet<KeyAddress>>,
+    /// How many deletions are at most allowed; the default depends on the number of keys.
+    pub max_deletes: Option<usize>,
+    /// How many changes are at most allowed.
+    pub max_changes: Option<usize>,
+    /// Whether a key that cannot be seen may be taken for absent.
+    pub absence: Absence,
+    /// What to do about fields and values of the service that this version does not know.
+    pub contract: Contract,
+    /// Where secrets go besides the sinks of the file.
+    pub secrets_file: Option<PathBuf>,
+    /// Secrets of creates that an earlier run on this machine could not finish.
+    pub held: Vec<HeldSecret>,
+}
+
+/// Whether keys in no file are deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Prune {
+    /// Listed only.
+    #[default]
+    List,
+    /// Deleted, within the guards.
+    Delete,
+}
+
+/// What proves that a key does not exist.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Absence {
+    /// A complete list, seen by a key that may list that kind.
+    #[default]
+    Proven,
+    /// The caller says so (`--assume-complete`).
+    Assumed,
+}
+
+/// How strictly the service's answers are taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Contract {
+    /// Unknown fields and values are reported.
+    #[default]
+    Tolerant,
+    /// They are refused (`--strict-contract`).
+    Strict,
+}
+
+/// What apply will do, and what it will not.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Whose keys these are.
+    pub organisation: Option<OrganisationId>,
+    /// The server's time for which the plan was made.
+    pub now: Timestamp,
+    /// The name of the key that read, if it is known.
+    pub running_key: Option<String>,
+    /// Sorted by address.
+    pub changes: Vec<Change>,
+    /// Due later; not a failure.
+    pub waiting: Vec<Waiting>,
+    /// Entries for which a person must act; the others do not wait for them.
+    pub blocked: Vec<Blocked>,
+    /// Reasons why nothing at all will be written.
+    pub refusals: Vec<Refusal>,
+    /// Live keys that no entry means.
+    pub unmentioned: Vec<UnmentionedKey>,
+    /// Entries that want a key to exist.
+    pub declared: usize,
+    /// Entries whose live key is as they say.
+    pub in_sync: usize,
+    /// Live keys.
+    pub live_total: usize,
+    /// What else a person should know.
+    pub notes: Vec<Note>,
+}
+
+/// One key's change.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Which key.
+    pub address: KeyAddress,
+    /// Its entry; none for a pruned key.
+    pub place: Option<Place>,
+    /// What is done.
+    pub action: Action,
+    /// The live key, as it was when the plan was made; none for a create.
+    pub before: Option<KeySnapshot>,
+    /// Field by field; for a create, all that the new key will have.
+    pub fields: Vec<FieldChange>,
+    /// The scopes as the entry writes them.
+    pub written_scopes: Vec<String>,
+    /// For people; never steers apply.
+    pub reason: Option<Reason>,
+    /// The calls, exactly.
+    pub request: Request,
+    /// Whether this could be the key the tool runs with: such changes go last.
+    pub running_key: bool,
+}
+
+/// What is done to a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    /// Our mark, and nothing else.
+    Adopt,
+    /// Some fields.
+    Update,
+    /// The usage counters to 0, and nothing else.
+    ResetUsage,
+    /// A new key.
+    Create,
+    /// The secret of a key that an earlier run created and did not deliver.
+    Deliver,
+    /// The key goes away, with its secret and its usage history.
+    Delete,
+}
+
+/// Why, where the fields do not say it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// `absent: true`.
+    DeclaredAbsent,
+    /// In no file, and our mark says that we manage it.
+    Pruned {
+        /// Our name.
+        by: String,
+    },
+    /// `usage_reset_after` lies behind us and behind the last reset.
+    UsageResetDue {
+        /// The time asked for.
+        after: Timestamp,
+        /// The last reset, or the creation.
+        last: Option<Timestamp>,
+    },
+    /// An earlier run was interrupted.
+    Unfinished {
+        /// When the secret was issued.
+        issued_at: Timestamp,
+    },
+    /// Somebody renamed the key; it was recognised by our mark.
+    RenamedOutside,
+}
+
+/// The live key as the plan saw it: what must still hold before a delete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySnapshot {
+    /// Its id.
+    pub id: KeyId,
+    /// Its name.
+    pub name: String,
+    /// What was shown of its secret.
+    pub mask: Option<Mask>,
+    /// Its mark.
+    pub mark: Option<Mark>,
+    /// Its status.
+    pub status: String,
+    /// When it was changed last.
+    pub last_updated_at: Option<Timestamp>,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What apply sends.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Request {
+    /// One POST, then the delivery, then one PUT that commits it.
+    Create {
+        /// The body, its description without a mark; apply adds `new=<nonce>`.
+        body: Box<KeyCreate>,
+        /// What is to be delivered and committed.
+        commit: Commit,
+    },
+    /// The delivery and the PUT that an earlier run still owes.
+    Deliver {
+        /// The key.
+        id: KeyId,
+        /// The slot of the escrow.
+        held: HeldSecret,
+        /// What is to be delivered and committed.
+        commit: Commit,
+    },
+    /// One PUT with the fields that differ.
+    Update {
+        /// The key.
+        id: KeyId,
+        /// The body.
+        body: Box<KeyUpdate>,
+    },
+    /// One GET to look again, then one DELETE.
+    Delete {
+        /// The key.
+        id: KeyId,
+    },
+}
+
+/// How a new secret is delivered and remembered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Commit {
+    /// The description's text.
+    pub description: String,
+    /// The mark, to which apply adds the id and the secret.
+    pub mark: Mark,
+    /// Where the secret goes.
+    pub deliveries: Vec<Delivery>,
+}
+
+/// Something that is due later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Which key.
+    pub address: KeyAddress,
+    /// Its entry.
+    pub place: Place,
+    /// What will be done.
+    pub action: Action,
+    /// Not before.
+    pub until: Timestamp,
+}
+
+/// An entry for which a person must act.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Blocked {
+    /// Which key.
+    pub address: KeyAddress,
+    /// Its entry.
+    pub place: Option<Place>,
+    /// Why.
+    pub reason: BlockedReason,
+}
+
+/// Why an entry is blocked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum BlockedReason {
+    /// Several live keys have this name.
+    Ambiguous {
+        /// The keys: id, creation, mask.
+        candidates: Vec<Candidate>,
+    },
+    /// The pinned id is not in the list.
+    PinMissing {
+        /// The pin.
+        id: KeyId,
+    },
+    /// A name that stands for nothing.
+    Unresolved {
+        /// The name.
+        name: UnresolvedName,
+        /// A name like it that exists.
+        nearest: Option<String>,
+    },
+    /// The key cannot be seen, and that it does not exist is not proven.
+    AbsenceUnproven(Unproven),
+    /// The pinned key is of another type, workspace or user.
+    Immutable {
+        /// Which field.
+        field: &'static str,
+        /// Live.
+        before: String,
+        /// Wanted.
+        after: String,
+    },
+    /// Another entry means the same key.
+    ClaimedTwice {
+        /// The key.
+        id: KeyId,
+        /// The other entry.
+        other: Place,
+    },
+    /// Marked by somebody else.
+    OtherOwner {
+        /// Who.
+        by: String,
+    },
+    /// This create and a delete look like one key renamed.
+    LooksLikeRename {
+        /// The key that would be deleted.
+        from: KeyAddress,
+        /// How many managed fields agree.
+        agreeing: usize,
+    },
+    /// A new secret would have nowhere to go.
+    NowhereToDeliver,
+    /// The key that the tool runs with, or could run with, must not lose its powers.
+    RunningKey {
+        /// What would have happened to it.
+        harm: Harm,
+    },
+    /// Protected keys are not deleted.
+    Protected,
+    /// A create that has not been committed, of another run.
+    CreationUnfinished {
+        /// When the key was made.
+        created_at: Option<Timestamp>,
+    },
+    /// The description has no room for the mark.
+    NoRoomForMark {
+        /// Characters of the text.
+        text: usize,
+        /// Characters that the mark needs.
+        mark: usize,
+        /// Whether the file manages the text.
+        managed: bool,
+    },
+    /// A field that the file manages could not be read.
+    Unreadable {
+        /// The failed call.
+        error: String,
+    },
+    /// The target of a delivery cannot be made from the key's names.
+    BadTarget {
+        /// What is wrong with it.
+        error: String,
+    },
+}
+
+/// Why absence is not proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unproven {
+    /// The pages of the list did not agree.
+    ListIncomplete,
+    /// Nothing shows that the running key may list this kind there.
+    MayNotList(KeyKind),
+}
+
+/// What a change would do to the running key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Harm {
+    /// Delete it.
+    Deleted,
+    /// Give it an end, or an earlier one.
+    Expired,
+    /// Take scopes from it.
+    Narrowed,
+}
+
+/// One of several keys of one name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its id.
+    pub id: KeyId,
+    /// When it was made.
+    pub created_at: Option<Timestamp>,
+    /// What is shown of its secret.
+    pub mask: Option<Mask>,
+}
+
+/// Why nothing at all will be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The files are for another organisation.
+    OtherOrganisation {
+        /// The fence.
+        fence: OrganisationId,
+        /// The organisation, if it could be told.
+        found: Option<OrganisationId>,
+    },
+    /// More deletions than allowed.
+    TooManyDeletes {
+        /// Planned.
+        planned: usize,
+        /// Allowed.
+        limit: usize,
+    },
+    /// More changes than allowed.
+    TooManyChanges {
+        /// Planned.
+        planned: usize,
+        /// Allowed.
+        limit: usize,
+    },
+    /// Prune without `managed_by`: nothing tells our keys from others.
+    PruneWithoutOwner,
+    /// Prune with only a part of the files.
+    PruneOfPart,
+    /// Prune while some entries are blocked: a key in no file may be one of them.
+    PruneWithBlocked {
+        /// How many.
+        blocked: usize,
+    },
+    /// Prune of a list whose pages did not agree.
+    PruneOfUnstableList,
+    /// The service answered what this version does not know (`--strict-contract`).
+    UnknownContract {
+        /// What.
+        oddities: Vec<String>,
+    },
+}
+
+/// A live key that no entry means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnmentionedKey {
+    /// Its id.
+    pub id: KeyId,
+    /// Where it belongs, as far as the files have a name for it, and its name.
+    pub address: KeyAddress,
+    /// Whether `--prune` would delete it.
+    pub prunable: bool,
+}
+
+/// What else a person should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// The clocks differ by more than a minute.
+    ClockSkew {
+        /// Server less local.
+        seconds: i64,
+    },
+    /// Something in the answers is newer than this version.
+    UnknownToThisVersion(String),
+    /// Which key the tool runs with is not known for certain.
+    RunningKeyUncertain {
+        /// How many could be it.
+        candidates: usize,
+    },
+    /// The list's pages did not agree.
+    ListUnstable,
+}
+
+/// Everything that goes into a plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// What the files say.
+    pub desired: &'a Desired,
+    /// What the service has.
+    pub live: &'a Live,
+    /// The key that read.
+    pub running: &'a RunningKey,
+    /// The moment to plan for.
+    pub now: Timestamp,
+    /// The caller's decisions.
+    pub options: &'a PlanOptions,
+}
+
+impl Plan {
+    /// How many writes apply will make: POST, PUT, DELETE.
+    pub fn writes(&self) -> Writes {
+        let mut writes = Writes::default();
+        for change in &self.changes {
+            match change.request {
+                Request::Create { .. } => {
+                    writes.post += 1;
+                    writes.put += 1;
+                }
+                Request::Deliver { .. } | Request::Update { .. } => writes.put += 1,
+                Request::Delete { .. } => writes.delete += 1,
+            }
+        }
+        writes
+    }
+
+    /// Whether apply would refuse, or a person must act first.
+    pub fn needs_a_person(&self) -> bool {
+        !self.refusals.is_empty() || !self.blocked.is_empty()
+    }
+
+    /// How many changes there are of an action.
+    pub fn count(&self, action: Action) -> usize {
+        self.changes.iter().filter(|change| change.action == action).count()
+    }
+
+    /// Sixteen hexadecimal digits that stand for what apply would write, and where secrets would go.
+    /// Equal for equal plans whatever the clock, the machine or the order of the input.
+    pub fn digest(&self) -> String {
+        let mut hasher = Sha256::new();
+        let mut part = |text: &str| {
+            hasher.update(text.len().to_le_bytes());
+            hasher.update(text.as_bytes());
+        };
+        part("portkey-sync plan 1");
+        part(self.organisation.as_ref().map_or("", OrganisationId::as_str));
+        for change in &self.changes {
+            part(&change.address.to_string());
+            part(change.before.as_ref().map_or("", |key| key.id.as_str()));
+            part(change.before.as_ref().and_then(|key| key.mask.as_ref()).map_or("", Mask::as_str));
+            let (verb, body, commit) = match &change.request {
+                Request::Create { body, commit } => {
+                    let (kind, sub) = body.kind.create_path();
+                    (format!("create {kind}/{sub}"), serde_json::to_string(body), Some(commit))
+                }
+                Request::Deliver { held, commit, .. } => {
+                    ("deliver".to_owned(), Ok(held.nonce.clone()), Some(commit))
+                }
+                Request::Update { body, .. } => ("update".to_owned(), serde_json::to_string(body), None),
+                Request::Delete { .. } => ("delete".to_owned(), Ok(String::new()), None),
+            };
+            part(&verb);
+            part(&body.unwrap_or_default());
+            if let Some(commit) = commit {
+                part(&commit.mark.append_to(&commit.description));
+                for delivery in &commit.deliveries {
+                    part(delivery.sink.as_deref().unwrap_or("--secrets-file"));
+                    part(&delivery.target.to_string_lossy());
+                }
+            }
+        }
+        hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// Numbers of writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Writes {
+    /// Creates.
+    pub post: usize,
+    /// Updates and commits.
+    pub put: usize,
+    /// Deletes.
+    pub delete: usize,
+}
+
+impl Writes {
+    /// All of them.
+    pub fn total(self) -> usize {
+        self.post + self.put + self.delete
+    }
+}
+
+impl Commit {
+    /// The mark that commits this secret: which key it is, when it was issued, where it went.
+    pub fn mark_for(&self, id: &KeyId, secret: &Secret, issued_at: Timestamp) -> Mark {
+        let mut mark = self.mark.clone();
+        mark.new = None;
+        mark.id = Some(id.short().to_owned());
+        mark.secret = crate::model::CommittedSecret::new(&secret.mask(), issued_at, None);
+        mark.to = self.deliveries.iter().map(Delivery::hash).collect();
+        mark
+    }
+}

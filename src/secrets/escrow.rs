@@ -1,0 +1,272 @@
+//! The escrow: `.portkey-sync/escrow/`, one slot for each create in flight.
+//!
+//! A slot is one JSON object, readable by a person, padded with spaces to its full size before the call is
+//! made: from then on, keeping the secret cannot fail for want of room. `.portkey-sync/` is 0700 and ignores
+//! itself in git.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::model::{HeldSecret, KeyAddress, KeyId, Secret};
+
+/// The size of a slot in bytes; names and secrets are far shorter.
+const SLOT_SIZE: usize = 4096;
+
+/// The escrow of one working folder.
+#[derive(Clone, Debug)]
+pub struct Escrow {
+    folder: PathBuf,
+}
+
+/// A slot that is ready for its secret.
+#[derive(Debug)]
+pub struct Slot {
+    path: PathBuf,
+    file: File,
+    content: Content,
+}
+
+/// The escrow could not be used: nothing more may be created.
+#[derive(Debug, thiserror::Error)]
+#[error("the escrow at `{}` cannot be {verb}", path.display())]
+pub struct EscrowError {
+    path: PathBuf,
+    verb: &'static str,
+    source: io::Error,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Content {
+    portkey_sync_escrow: u32,
+    nonce: String,
+    address: String,
+    reserved_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<PlainSecret>,
+}
+
+/// Text of a secret inside a slot; the one place where a secret may be serialised.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+struct PlainSecret(String);
+
+impl std::fmt::Debug for PlainSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PlainSecret(…)")
+    }
+}
+
+impl Drop for PlainSecret {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl Escrow {
+    /// The escrow beneath this working folder (`.portkey-sync`). Touches nothing.
+    pub fn at(folder: &Path) -> Self {
+        Self { folder: folder.join("escrow") }
+    }
+
+    /// Where the slots lie.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Secrets that an earlier run left here. A slot that cannot be read is passed over: it is somebody's
+    /// file, not an obstacle.
+    pub fn held(&self) -> Vec<HeldSecret> {
+        let Ok(entries) = fs::read_dir(&self.folder) else { return Vec::new() };
+        let mut held: Vec<HeldSecret> = entries
+            .filter_map(Result::ok)
+            .filter_map(|entry| read(&entry.path()).ok())
+            .filter_map(|content| {
+                let mut secret = content.secret?;
+                let mask = Secret::new(std::mem::take(&mut secret.0)).mask();
+                Some(HeldSecret { nonce: content.nonce, mask, issued_at: content.issued_at? })
+            })
+            .collect();
+        held.sort_by(|a, b| a.nonce.cmp(&b.nonce));
+        held
+    }
+
+    /// Makes a slot at full size and flushes it, before the call that will fill it.
+    pub fn reserve(&self, nonce: &str, address: &KeyAddress) -> Result<Slot, EscrowError> {
+        let path = self.slot_path(nonce);
+        let failed = |source| EscrowError { path: path.clone(), verb: "written", source };
+        self.folder.parent().map_or(Ok(()), make_work_folder).map_err(failed)?;
+        make_private_folder(&self.folder).map_err(failed)?;
+        let file = private_file().create_new(true).open(&path).map_err(failed)?;
+        let content = Content {
+            portkey_sync_escrow: 1,
+            nonce: nonce.to_owned(),
+            address: address.to_string(),
+            reserved_at: Timestamp::now(),
+            id: None,
+            issued_at: None,
+            secret: None,
+        };
+        let mut slot = Slot { path: path.clone(), file, content };
+        slot.write().and_then(|()| sync_folder(&self.folder)).map_err(failed)?;
+        Ok(slot)
+    }
+
+    /// Opens the slot of an earlier run, with its secret.
+    pub fn open(&self, nonce: &str) -> Result<(Slot, Secret), EscrowError> {
+        let path = self.slot_path(nonce);
+        let failed = |source| EscrowError { path: path.clone(), verb: "read", source };
+        let content = read(&path).map_err(failed)?;
+        let file = OpenOptions::new().write(true).open(&path).map_err(failed)?;
+        match &content.secret {
+            Some(secret) => {
+                let secret = Secret::new(secret.0.clone());
+                Ok((Slot { path, file, content }, secret))
+            }
+            None => Err(failed(io::Error::other("the slot holds no secret"))),
+        }
+    }
+
+    fn slot_path(&self, nonce: &str) -> PathBuf {
+        self.folder.join(format!("{nonce}.json"))
+    }
+}
+
+impl Slot {
+    /// Where the slot lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes the secret into the slot and flushes it.
+    pub fn store(&mut self, id: &KeyId, secret: &Secret, issued_at: Timestamp) -> Result<(), EscrowError> {
+        self.content.id = Some(id.to_string());
+        self.content.issued_at = Some(issued_at);
+        self.content.secret = Some(PlainSecret(secret.expose().to_owned()));
+        let path = self.path.clone();
+        self.write().map_err(|source| EscrowError { path, verb: "written", source })
+    }
+
+    /// Overwrites the slot and takes it away: its secret is committed, or there is none.
+    pub fn discard(mut self) -> Result<(), EscrowError> {
+        let path = self.path.clone();
+        let failed = |source| EscrowError { path: path.clone(), verb: "emptied", source };
+        self.content.secret = None;
+        self.write().map_err(failed)?;
+        fs::remove_file(&self.path).map_err(failed)?;
+        self.path.parent().map_or(Ok(()), sync_folder).map_err(failed)
+    }
+
+    /// Writes in place: the room is there already, and a slot is never shorter than before.
+    fn write(&mut self) -> io::Result<()> {
+        let mut text = Zeroizing::new(Vec::with_capacity(SLOT_SIZE));
+        serde_json::to_writer_pretty(&mut *text, &self.content)?;
+        let padded = text.len().max(SLOT_SIZE - 1);
+        text.resize(padded, b' ');
+        text.push(b'\n');
+        self.file.seek(SeekFrom::Start(0))?;
+        self.file.write_all(&text)?;
+        self.file.sync_all()
+    }
+}
+
+fn read(path: &Path) -> io::Result<Content> {
+    let text = Zeroizing::new(fs::read(path)?);
+    Ok(serde_json::from_slice(&text)?)
+}
+
+/// Makes the work folder, 0700, and lets git ignore all of it.
+pub fn make_work_folder(folder: &Path) -> io::Result<()> {
+    make_private_folder(folder)?;
+    let ignore = folder.join(".gitignore");
+    if ignore.exists() { Ok(()) } else { fs::write(ignore, "*\n") }
+}
+
+fn make_private_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Options for a file that only its owner may read and write.
+pub(super) fn private_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Flushes the names in a folder, so that a new file survives a power cut.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    // Folders cannot be opened for this on every system; where they can, they are.
+    #[cfg(unix)]
+    File::open(folder)?.sync_all()?;
+    #[cfg(not(unix))]
+    let _: &Path = folder;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address() -> KeyAddress {
+        KeyAddress { workspace: None, user: None, name: "ci".to_owned() }
+    }
+
+    #[test]
+    fn a_stored_secret_is_found_again_and_a_discarded_one_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let escrow = Escrow::at(&folder.path().join(".portkey-sync"));
+        assert_eq!(escrow.held(), []);
+        let mut slot = escrow.reserve("n1", &address()).unwrap();
+        assert_eq!(fs::metadata(slot.path()).unwrap().len(), SLOT_SIZE as u64);
+        assert_eq!(escrow.held(), [], "a reserved slot holds nothing yet");
+        let secret = Secret::new("abcdefghijklmnop".to_owned());
+        slot.store(&KeyId::new("id"), &secret, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(fs::metadata(slot.path()).unwrap().len(), SLOT_SIZE as u64);
+
+        let held = escrow.held();
+        assert_eq!(held.len(), 1);
+        assert_eq!(held[0].mask, secret.mask());
+        let (slot, again) = escrow.open("n1").unwrap();
+        assert_eq!(again.expose(), secret.expose());
+        slot.discard().unwrap();
+        assert_eq!(escrow.held(), []);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn slots_are_private_and_ignored_by_git() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let work = folder.path().join(".portkey-sync");
+        let slot = Escrow::at(&work).reserve("n1", &address()).unwrap();
+        assert_eq!(fs::metadata(slot.path()).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(&work).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(fs::read_to_string(work.join(".gitignore")).unwrap(), "*\n");
+    }
+
+    #[test]
+    fn a_foreign_file_in_the_escrow_is_no_obstacle() {
+        let folder = tempfile::tempdir().unwrap();
+        let escrow = Escrow::at(folder.path());
+        fs::create_dir_all(escrow.folder()).unwrap();
+        fs::write(escrow.folder().join("notes.txt"), "hello").unwrap();
+        assert_eq!(escrow.held(), []);
+    }
+}

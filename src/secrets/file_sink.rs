@@ -1,0 +1,260 @@
+//! The `file` sink and `--secrets-file`.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Component, Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::escrow::sync_folder;
+use crate::model::{Delivery, KeyAddress, KeyId, Secret};
+
+/// Lines of a `--secrets-file` are written one at a time.
+static SECRETS_FILE: Mutex<()> = Mutex::new(());
+
+/// A secret cannot be, or was not, delivered to a file.
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    /// The path leaves the keys file's folder.
+    #[error("`{}` does not lie beneath the folder of the keys file", path.display())]
+    Outside {
+        /// The target.
+        path: PathBuf,
+    },
+    /// Keys files from standard input have no folder.
+    #[error("a file sink lies beside the keys file, and standard input has no folder")]
+    NoFolder,
+    /// A link could lead anywhere.
+    #[error("`{}` is a symbolic link, and secrets do not follow links", path.display())]
+    Link {
+        /// The link.
+        path: PathBuf,
+    },
+    /// A tracked file would be committed with the secret in it.
+    #[error("`{}` is tracked by git: the next commit would publish the secret", path.display())]
+    Tracked {
+        /// The target.
+        path: PathBuf,
+    },
+    /// The file system said no.
+    #[error("`{}` cannot be written", path.display())]
+    Io {
+        /// The target.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl SinkError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Outside { .. } => Some("write a path without `..` beneath the folder of the keys file"),
+            Self::NoFolder => Some("give the keys file by its path, or use --secrets-file PATH"),
+            Self::Link { .. } => Some("put a real folder or file there"),
+            Self::Tracked { .. } => {
+                Some("`git rm --cached` the file and add it to .gitignore, or choose another path")
+            }
+            Self::Io { .. } => None,
+        }
+    }
+}
+
+/// Checks that a secret could be delivered, before one is made: the folder takes a file.
+pub fn probe(delivery: &Delivery, folder: Option<&Path>) -> Result<(), SinkError> {
+    let path = safe_path(delivery, folder)?;
+    let failed = |source| SinkError::Io { path: path.clone(), source };
+    if is_tracked(&path) {
+        return Err(SinkError::Tracked { path });
+    }
+    if path.is_dir() {
+        return Err(failed(io::Error::from(io::ErrorKind::IsADirectory)));
+    }
+    let parent = parent(&path);
+    fs::create_dir_all(parent).map_err(failed)?;
+    // The name of the temporary file is random and the file is gone at the end of this line.
+    tempfile::NamedTempFile::new_in(parent).map_err(failed)?.close().map_err(failed)
+}
+
+/// Delivers: private, atomic, flushed. A sink's file holds the secret and nothing else, not even a
+/// newline; a `--secrets-file` gains one JSON line.
+pub fn deliver(
+    delivery: &Delivery,
+    folder: Option<&Path>,
+    address: &KeyAddress,
+    id: &KeyId,
+    secret: &Secret,
+) -> Result<(), SinkError> {
+    let path = safe_path(delivery, folder)?;
+    let written = match delivery.sink {
+        Some(_) => replace(&path, secret.expose().as_bytes()),
+        None => {
+            let line = json!({"address": address.to_string(), "id": id.as_str(), "key": secret.expose()});
+            append(&path, &Zeroizing::new(format!("{line}\n")))
+        }
+    };
+    written.map_err(|source| SinkError::Io { path, source })
+}
+
+fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let parent = parent(path);
+    fs::create_dir_all(parent)?;
+    let mut file = tempfile::Builder::new().prefix(".portkey-sync-").tempfile_in(parent)?;
+    file.write_all(content)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    sync_folder(parent)
+}
+
+fn append(path: &Path, line: &str) -> io::Result<()> {
+    let _one_at_a_time = SECRETS_FILE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let parent = parent(path);
+    fs::create_dir_all(parent)?;
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(line.as_bytes())?;
+    file.sync_all()?;
+    sync_folder(parent)
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The target as a path that stays where it belongs. Looked at again right before each use; whoever can
+/// swap a folder for a link in between can read the secrets anyway.
+fn safe_path(delivery: &Delivery, folder: Option<&Path>) -> Result<PathBuf, SinkError> {
+    let target = &delivery.target;
+    if delivery.sink.is_none() {
+        let is_link = fs::symlink_metadata(target).is_ok_and(|found| found.file_type().is_symlink());
+        return if is_link { Err(SinkError::Link { path: target.clone() }) } else { Ok(target.clone()) };
+    }
+    let folder = folder.ok_or(SinkError::NoFolder)?;
+    let mut path = folder.to_owned();
+    for component in target.components() {
+        match component {
+            Component::Normal(name) => path.push(name),
+            Component::CurDir => continue,
+            Component::ParentDir | Component::RootDir | Component::Prefix(_) => {
+                return Err(SinkError::Outside { path: target.clone() });
+            }
+        }
+        if fs::symlink_metadata(&path).is_ok_and(|found| found.file_type().is_symlink()) {
+            return Err(SinkError::Link { path });
+        }
+    }
+    Ok(path)
+}
+
+/// Whether git tracks the file; where there is no git, nothing is tracked.
+fn is_tracked(path: &Path) -> bool {
+    let Some(name) = path.file_name() else { return false };
+    // No program of the repository's own configuration may run because of this question.
+    Command::new("git")
+        .args([
+            "-c",
+            "core.fsmonitor=false",
+            "-c",
+            "core.hooksPath=/dev/null",
+            "ls-files",
+            "--error-unmatch",
+            "--",
+        ])
+        .arg(name)
+        .current_dir(parent(path))
+        .env_remove("PORTKEY_ADMIN_API_KEY")
+        .env_remove("PORTKEY_API_KEY")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sink(target: &str) -> Delivery {
+        Delivery { sink: Some("dir".to_owned()), target: target.into() }
+    }
+
+    fn give(delivery: &Delivery, folder: &Path, secret: &str) -> Result<(), SinkError> {
+        let address = KeyAddress { workspace: None, user: None, name: "ci".to_owned() };
+        let secret = Secret::new(secret.to_owned());
+        probe(delivery, Some(folder))?;
+        deliver(delivery, Some(folder), &address, &KeyId::new("id-1"), &secret)
+    }
+
+    #[test]
+    fn a_file_holds_the_secret_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        give(&sink("secrets/research/ci"), folder.path(), "abc").unwrap();
+        give(&sink("secrets/research/ci"), folder.path(), "defg").unwrap();
+        assert_eq!(fs::read_to_string(folder.path().join("secrets/research/ci")).unwrap(), "defg");
+        let names: Vec<_> = fs::read_dir(folder.path().join("secrets/research")).unwrap().collect();
+        assert_eq!(names.len(), 1, "nothing temporary is left behind");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_is_private_and_a_link_is_not_followed() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        give(&sink("ci"), folder.path(), "abc").unwrap();
+        let mode = fs::metadata(folder.path().join("ci")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+
+        let elsewhere = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), folder.path().join("out")).unwrap();
+        let error = give(&sink("out/ci"), folder.path(), "abc").unwrap_err();
+        assert!(matches!(error, SinkError::Link { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_path_cannot_leave_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        for target in ["../ci", "a/../../ci", "/etc/ci"] {
+            let error = give(&sink(target), folder.path(), "abc").unwrap_err();
+            assert!(matches!(error, SinkError::Outside { .. }), "{target}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_git_tracks_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let git = |args: &[&str]| {
+            Command::new("git")
+                .args(args)
+                .current_dir(folder.path())
+                .output()
+                .is_ok_and(|out| out.status.success())
+        };
+        if !git(&["init", "-q"]) {
+            return; // without git there is nothing to track
+        }
+        fs::write(folder.path().join("ci"), "old").unwrap();
+        assert!(git(&["add", "ci"]));
+        let error = give(&sink("ci"), folder.path(), "abc").unwrap_err();
+        assert!(matches!(error, SinkError::Tracked { .. }), "{error}");
+        assert_eq!(fs::read_to_string(folder.path().join("ci")).unwrap(), "old");
+    }
+
+    #[test]
+    fn a_secrets_file_gains_one_line_per_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let delivery = Delivery { sink: None, target: folder.path().join("new.jsonl") };
+        give(&delivery, folder.path(), "abc").unwrap();
+        give(&delivery, folder.path(), "def").unwrap();
+        let text = fs::read_to_string(&delivery.target).unwrap();
+        assert_eq!(text.lines().count(), 2);
+        assert!(text.starts_with(r#"{"address":"organisation/ci","id":"id-1","key":"abc"}"#));
+    }
+}

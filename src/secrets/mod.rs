@@ -1,0 +1,10 @@
+//! New secrets on their way: kept in the escrow until they are delivered and committed.
+//!
+//! Invariants: a secret that reached us is on disk, flushed, before any other call for its key; nothing
+//! here is ever shown; files are private, written atomically, and never through a link.
+
+mod escrow;
+mod file_sink;
+
+pub use escrow::{Escrow, EscrowError, Slot, make_work_folder};
+pub use file_sink::{SinkError, deliver, probe};
