@@ -445,7 +445,3 @@ fn is_tls(error: &reqwest::Error) -> bool {
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
-
-#[cfg(test)]
-#[path = "transport_tests.rs"]
-mod tests;
