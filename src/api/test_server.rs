@@ -15,6 +15,9 @@ pub(super) enum Step {
     Stall,
 }
 
+/// What the first byte of a TLS connection says.
+const TLS_HANDSHAKE: u8 = 22;
+
 pub(super) const DATE: &str = "Sun, 22 Nov 2026 10:04:00 GMT";
 
 /// An answer with this status, further headers and body.
@@ -90,6 +93,9 @@ async fn read_request(stream: &mut TcpStream) -> String {
             if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
                 return text;
             }
+        }
+        if bytes.first() == Some(&TLS_HANDSHAKE) {
+            return text;
         }
         let mut chunk = [0; 4096];
         match stream.read(&mut chunk).await {

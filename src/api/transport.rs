@@ -433,8 +433,10 @@ fn reason(error: &reqwest::Error) -> String {
 fn is_tls(error: &reqwest::Error) -> bool {
     let mut cause = error.source();
     while let Some(error) = cause {
+        // An I/O error hides what it wraps from the chain of sources.
         let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if error.is::<rustls::Error>() || wrapped.is_some_and(|inner| inner.is::<rustls::Error>()) {
+        let is_wrapped = wrapped.and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some();
+        if is_wrapped || error.is::<rustls::Error>() {
             return true;
         }
         cause = error.source();
