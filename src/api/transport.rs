@@ -1,6 +1,5 @@
 //! One call over HTTP: its attempts, its deadline, and what came of it.
 
-use std::error::Error as _;
 use std::fmt;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -430,18 +429,15 @@ fn reason(error: &reqwest::Error) -> String {
 }
 
 /// Whether TLS itself said no, rather than the network.
-fn is_tls(error: &reqwest::Error) -> bool {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        // An I/O error hides what it wraps from the chain of sources.
-        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let is_wrapped = wrapped.and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some();
-        if is_wrapped || error.is::<rustls::Error>() {
-            return true;
-        }
-        cause = error.source();
+fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    if error.is::<rustls::Error>() {
+        return true;
     }
-    false
+    // An I/O error hides what it wraps from the chain of sources.
+    match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        Some(wrapped) => is_tls(wrapped),
+        None => error.source().is_some_and(is_tls),
+    }
 }
 
 fn millis(duration: Duration) -> u64 {
