@@ -183,3 +183,7 @@ impl Receipt {
         })
     }
 }
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;

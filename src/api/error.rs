@@ -291,3 +291,71 @@ pub(super) fn clean(text: &str, limit: usize) -> String {
 fn is_deceptive(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(method: &'static str, path: &str, status: u16) -> ApiError {
+        let answer = Answer {
+            status,
+            vendor_code: Some("AB03".to_owned()),
+            message: Some("not allowed".to_owned()),
+            ..Answer::default()
+        };
+        let kind = ErrorKind::Status(answer);
+        ApiError { method, path: path.to_owned(), attempts: 1, kind, effect: Effect::None }
+    }
+
+    #[test]
+    fn an_error_says_method_path_status_code_message_and_attempts() {
+        let mut error = refused("PUT", "/api-keys/183f497a", 403);
+        assert_eq!(
+            error.to_string(),
+            r#"PUT /api-keys/183f497a answered 403 AB03 "not allowed" (1 attempt)"#
+        );
+        error.attempts = 3;
+        error.kind = ErrorKind::Status(Answer { status: 502, html: true, ..Answer::default() });
+        assert_eq!(error.to_string(), "PUT /api-keys/183f497a answered 502, an HTML page (3 attempts)");
+    }
+
+    #[test]
+    fn forbidden_is_said_to_have_several_meanings() {
+        let meaning = refused("GET", "/api-keys/183f497a", 403).meaning().unwrap();
+        for word in ["gone", "workspace", "scope", "plan", "security settings"] {
+            assert!(meaning.contains(word), "{meaning}");
+        }
+    }
+
+    #[test]
+    fn one_status_means_different_things_to_different_calls() {
+        let meaning = |method, path, status| refused(method, path, status).meaning().unwrap();
+        assert!(meaning("POST", "/api-keys/workspace/service", 502).contains("without scopes"));
+        assert!(!meaning("PUT", "/api-keys/k", 502).contains("without scopes"));
+        assert!(meaning("POST", "/api-keys/k/rotate", 409).contains("in transition"));
+        assert!(meaning("POST", "/api-keys/k/rotate", 400).contains("in transition"));
+        assert!(meaning("PUT", "/api-keys/k", 409).contains("exists already"));
+    }
+
+    #[test]
+    fn every_documented_code_has_a_meaning() {
+        for status in [307, 400, 401, 402, 403, 404, 409, 429, 500, 502, 503] {
+            assert!(refused("PUT", "/api-keys/k", status).meaning().is_some(), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_write_of_unknown_outcome_hints_at_a_look() {
+        let mut error = refused("PUT", "/api-keys/k", 403);
+        assert!(error.hint().unwrap().contains("explain permissions"));
+        error.effect = Effect::Unknown;
+        assert!(error.hint().unwrap().contains("plan"));
+    }
+
+    #[test]
+    fn shown_text_is_short_and_on_one_line() {
+        assert_eq!(clean(" plain text ", 20), "plain text");
+        assert_eq!(clean("abcdef", 3), "abc…");
+        assert_eq!(clean("a\nb\u{7}\u{9b}\u{200b}\u{feff}é", 20), r"a\nb\u{7}\u{9b}\u{200b}\u{feff}é");
+    }
+}

@@ -22,6 +22,8 @@ mod error;
 mod retry;
 mod rows;
 mod settings;
+#[cfg(test)]
+mod test_server;
 mod transport;
 mod wire;
 

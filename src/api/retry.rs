@@ -61,16 +61,18 @@ pub(super) fn next(verb: Verb, kind: &ErrorKind) -> Next {
     let if_repeatable = if verb.is_repeatable() { Next::Again } else { Next::GiveUp };
     match kind {
         ErrorKind::NotReached { .. } => Next::Again,
-        ErrorKind::NotSent { .. } | ErrorKind::Untrusted { .. } => Next::GiveUp,
-        ErrorKind::TimedOut { .. } | ErrorKind::Interrupted { .. } => if_repeatable,
+        ErrorKind::TimedOut { .. }
+        | ErrorKind::Interrupted { .. }
+        | ErrorKind::Unreadable { fault: Fault::CutOff | Fault::NotJson { .. }, .. } => if_repeatable,
         ErrorKind::Status(answer) => match answer.status {
             429 => Next::AgainTogether,
             501 => Next::GiveUp,
             408 | 500.. => if_repeatable,
             _ => Next::GiveUp,
         },
-        ErrorKind::Unreadable { fault: Fault::CutOff | Fault::NotJson { .. }, .. } => if_repeatable,
-        ErrorKind::Unreadable { fault: Fault::TooLong | Fault::Shape { .. }, .. } => Next::GiveUp,
+        ErrorKind::NotSent { .. }
+        | ErrorKind::Untrusted { .. }
+        | ErrorKind::Unreadable { fault: Fault::TooLong | Fault::Shape { .. }, .. } => Next::GiveUp,
     }
 }
 

@@ -67,29 +67,19 @@ pub(super) fn key_row(json: Value) -> Result<KeyRow, MalformedField> {
         .and_then(|text| KeyKind::parse(&text));
     let status = key.word("status", &["active", "exhausted", "expired"], &mut notes)?;
     let creation_mode = key.word("creation_mode", &["ui", "api", "auto"], &mut notes)?;
-    let rate_limits = match key.list("rate_limits")? {
-        Some(entries) => Some(
-            entries.into_iter().map(|entry| rate_limit(entry, &mut notes)).collect::<Result<Vec<_>, _>>()?,
-        ),
-        None => None,
-    };
-    let usage_limits = match key.usage_limits()? {
-        Some(limits) => Some(usage_limits(limits, &mut notes)?),
-        None => None,
-    };
-    let rotation_policy = match key.object("rotation_policy")? {
-        Some(policy) => Some(rotation_policy(policy, &mut notes)?),
-        None => None,
-    };
+    let rate_limits = key
+        .list("rate_limits")?
+        .map(|entries| entries.into_iter().map(|entry| rate_limit(entry, &mut notes)).collect())
+        .transpose()?;
+    let usage_limits = key.usage_limits()?.map(|limits| usage_limits(limits, &mut notes)).transpose()?;
+    let rotation_policy =
+        key.object("rotation_policy")?.map(|policy| rotation_policy(policy, &mut notes)).transpose()?;
 
     let has_own_override = key.has("allow_config_override");
     let own_override = key.flag("allow_config_override")?;
     let (mut metadata, mut config_id, mut default_override) = (None, None, None);
     if let Some(mut defaults) = key.object("defaults")? {
-        metadata = match defaults.object("metadata")? {
-            Some(entries) => Some(entries.into_texts(&mut notes)),
-            None => None,
-        };
+        metadata = defaults.object("metadata")?.map(|entries| entries.into_texts(&mut notes));
         config_id = defaults.text("config_id")?.map(ConfigId::new);
         default_override = defaults.flag("allow_config_override")?;
         defaults.finish(&[], &mut notes);

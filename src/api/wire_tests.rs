@@ -211,12 +211,7 @@ fn unknown_fields_and_values_are_kept_and_listed_in_order() {
     let values: Vec<_> = row.unknown_values.iter().map(|v| format!("{}={}", v.field, v.value)).collect();
     assert_eq!(
         values,
-        [
-            "type=workspace-agent",
-            "status=dormant",
-            "rate_limits[0].unit=rpy",
-            "defaults.metadata.level=3"
-        ]
+        ["type=workspace-agent", "status=dormant", "rate_limits[0].unit=rpy", "defaults.metadata.level=3"]
     );
     assert_eq!(row.kind, None);
     assert_eq!(row.status, Some(KeyStatus::Other("dormant".to_owned())));
@@ -233,10 +228,18 @@ fn a_malformed_field_is_named_with_what_it_holds() {
         ("name", json!({"a": 1}), "`name` is an object, not text"),
         ("id", json!(null), "`id` is missing"),
         ("id", json!(""), "`id` is missing"),
-        ("allow_config_override", json!("perhaps"), r#"`allow_config_override` is "perhaps", not true or false"#),
+        (
+            "allow_config_override",
+            json!("perhaps"),
+            r#"`allow_config_override` is "perhaps", not true or false"#,
+        ),
         ("rate_limits", json!([{"type": "requests", "unit": "rpm"}]), "`rate_limits[0].value` is missing"),
         ("rate_limits", json!([7]), "`rate_limits[0]` is 7, not an object"),
-        ("usage_limits", json!({"periodic_reset_days": 1.5}), "`usage_limits.periodic_reset_days` is 1.5, not a number of days"),
+        (
+            "usage_limits",
+            json!({"periodic_reset_days": 1.5}),
+            "`usage_limits.periodic_reset_days` is 1.5, not a number of days",
+        ),
         ("rotation_policy", json!("weekly"), r#"`rotation_policy` is "weekly", not an object"#),
     ] {
         assert_eq!(key_row(with(field, value)).unwrap_err().to_string(), message);
