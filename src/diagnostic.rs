@@ -15,7 +15,51 @@ pub struct Source {
 
 /// Every file of a run; spans point into it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sources(Vec<Source>);
+pub struct Sources(Vec<Indexed>);
+
+/// A file with known places in it, so that a place far down a large file costs little.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Indexed {
+    source: Source,
+    milestones: Vec<Milestone>,
+}
+
+/// A place every so many bytes. Sorted by offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Milestone {
+    offset: usize,
+    line: usize,
+    column: usize,
+}
+
+/// How far apart milestones are, more or less, in bytes.
+const STRIDE: usize = 1024;
+
+fn milestones(text: &str) -> Vec<Milestone> {
+    let mut here = Milestone { offset: 0, line: 1, column: 1 };
+    let mut milestones = vec![here];
+    while let Some(rest) = text.get(here.offset..).filter(|rest| rest.len() > STRIDE) {
+        let step = (STRIDE..rest.len()).find(|step| rest.is_char_boundary(*step)).unwrap_or(rest.len());
+        here = here.after(rest.get(..step).unwrap_or(rest));
+        milestones.push(here);
+    }
+    milestones
+}
+
+impl Milestone {
+    /// The place behind this text.
+    fn after(self, text: &str) -> Self {
+        let offset = self.offset + text.len();
+        match text.rsplit_once('\n') {
+            Some((before, last)) => Self {
+                offset,
+                line: self.line + 1 + before.matches('\n').count(),
+                column: 1 + last.chars().count(),
+            },
+            None => Self { offset, line: self.line, column: self.column + text.chars().count() },
+        }
+    }
+}
 
 /// Which file of [`Sources`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,26 +90,29 @@ pub struct Place {
 impl Sources {
     /// Adds a file.
     pub fn add(&mut self, source: Source) -> SourceId {
-        self.0.push(source);
+        let milestones = milestones(&source.text);
+        self.0.push(Indexed { source, milestones });
         SourceId(self.0.len() - 1)
     }
 
     /// The file with this id.
     pub fn get(&self, id: SourceId) -> Option<&Source> {
-        self.0.get(id.0)
+        self.0.get(id.0).map(|indexed| &indexed.source)
     }
 
     /// Where a span starts.
     pub fn place(&self, span: Span) -> Place {
-        let (name, text) =
-            self.get(span.source).map_or(("", ""), |source| (source.name.as_str(), source.text.as_str()));
-        let before = text.get(..span.start).unwrap_or(text);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Place {
-            file: name.to_owned(),
-            line: before.matches('\n').count() + 1,
-            column: before.get(line_start..).unwrap_or("").chars().count() + 1,
-        }
+        let Some(Indexed { source, milestones }) = self.0.get(span.source.0) else {
+            return Place { file: String::new(), line: 1, column: 1 };
+        };
+        let known = milestones.partition_point(|milestone| milestone.offset <= span.start);
+        let nearest = known.checked_sub(1).and_then(|index| milestones.get(index));
+        let Some(milestone) = nearest else {
+            return Place { file: source.name.clone(), line: 1, column: 1 };
+        };
+        let between = source.text.get(milestone.offset..span.start).unwrap_or("");
+        let Milestone { line, column, .. } = milestone.after(between);
+        Place { file: source.name.clone(), line, column }
     }
 }
 
@@ -113,6 +160,62 @@ pub struct Diagnostic {
     pub hints: Vec<String>,
 }
 
+impl Diagnostic {
+    /// An error at a place. The name of the file is filled in when the diagnostics are collected.
+    pub fn error(code: &'static str, span: Span, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity: Severity::Error,
+            message: message.into(),
+            file: String::new(),
+            primary: Some(Label { span, text: String::new() }),
+            secondary: Vec::new(),
+            hints: Vec::new(),
+        }
+    }
+
+    /// A warning at a place.
+    pub fn warning(code: &'static str, span: Span, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, span, message) }
+    }
+
+    /// An error about a file as a whole.
+    pub fn about(code: &'static str, file: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity: Severity::Error,
+            message: message.into(),
+            file: file.into(),
+            primary: None,
+            secondary: Vec::new(),
+            hints: Vec::new(),
+        }
+    }
+
+    /// Says something under the caret.
+    #[must_use]
+    pub fn label(mut self, text: impl Into<String>) -> Self {
+        if let Some(primary) = &mut self.primary {
+            primary.text = text.into();
+        }
+        self
+    }
+
+    /// Marks another place that had a part in it.
+    #[must_use]
+    pub fn also(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.secondary.push(Label { span, text: text.into() });
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn hint(mut self, text: impl Into<String>) -> Self {
+        self.hints.push(text.into());
+        self
+    }
+}
+
 /// The candidate that is close enough to `word` to be worth suggesting.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
@@ -135,6 +238,15 @@ mod tests {
         let place = sources.place(Span { source, start: 10, end: 11 });
         assert_eq!((place.line, place.column), (2, 5));
         assert_eq!(place.to_string(), "k.yaml:2");
+    }
+
+    #[test]
+    fn a_place_far_along_a_long_line_is_exact() {
+        let mut sources = Sources::default();
+        let text = format!("a\r\n{}x", "é".repeat(1000));
+        let source = sources.add(Source { name: "k.yaml".to_owned(), text });
+        let place = sources.place(Span { source, start: 2003, end: 2004 });
+        assert_eq!((place.line, place.column), (2, 1001));
     }
 
     #[test]

@@ -1,7 +1,39 @@
 //! Desired state: what the keys files say, checked and merged, or every complaint about them.
 //!
+//! ```text
+//! files ── yaml ──▶ tree ── check (fields) ──▶ values ── merge, lower ──▶ keys ── across ──▶ Desired
+//! ```
+//!
+//! **Several files.** All `-f` files together are the root: what stands at their top may stand in
+//! any of them and holds for all. The same declaration twice is an error, unless it is a single
+//! value that is the same in both. Two things hold for less than everything: `defaults` are for the
+//! keys of the file that has them and of the files that it includes (whose own `defaults` win), and
+//! the templates of an included file are for its own keys. `version: 1` must stand in one root file
+//! at least, `keys` or `include` as well; an included file holds `keys`, `defaults` and `templates`
+//! only.
+//!
 //! Invariants: no network, no clock; the order of files and of keys within them changes nothing but
-//! the places that are shown.
+//! the places that are shown. A warning never stops; any error means that there is no [`Desired`].
+//! Input is bounded before it is parsed, and what it can multiply into while it is.
+
+mod across;
+mod check;
+mod codes;
+mod complaints;
+mod fields;
+mod files;
+mod formats;
+mod load;
+mod lower;
+mod merge;
+mod scalar;
+mod schema;
+mod sinks;
+mod world;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +43,12 @@ use crate::diagnostic::Place;
 use crate::model::{
     KeyAddress, KeyId, KeyKind, OrganisationId, RateLimit, RotationPolicy, Setting, UsageLimits,
 };
+
+pub use codes::{EXPLANATIONS, Explanation, explain};
+pub use files::FileArgument;
+pub use load::{Loaded, load, parse_str};
+pub use schema::schema;
+pub use sinks::{SinkPathError, sink_path};
 
 /// Everything the files say. Keys are sorted by address, then pin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,0 +1,135 @@
+//! Checks across keys: addresses, pins, former names and targets of secrets are each used once.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::codes;
+use super::complaints::Complaints;
+use super::lower::Lowered;
+use super::sinks::{sink_path, uses_id};
+use super::world::World;
+use crate::diagnostic::{Diagnostic, Span};
+use crate::model::{KeyAddress, KeyId};
+
+/// Checks all keys of all files against each other.
+pub(super) fn check(keys: &[Lowered], world: &World, out: &mut Complaints) {
+    addresses(keys, out);
+    pins(keys, out);
+    renames(keys, out);
+    targets(keys, world, out);
+}
+
+fn addresses(keys: &[Lowered], out: &mut Complaints) {
+    let mut by_address: BTreeMap<&KeyAddress, Vec<&Lowered>> = BTreeMap::new();
+    for key in keys {
+        by_address.entry(&key.key.address).or_default().push(key);
+    }
+    for (address, same) in by_address {
+        // Names are not unique on Portkey: pins tell keys of one name apart.
+        if same.len() == 1 || same.iter().all(|key| key.key.id.is_some()) {
+            continue;
+        }
+        let mut same = same.into_iter();
+        let Some(first) = same.next() else { continue };
+        for key in same {
+            out.push(
+                Diagnostic::error(
+                    codes::DUPLICATE_ADDRESS,
+                    key.name,
+                    format!("`{address}` is described twice"),
+                )
+                .also(first.name, "first here")
+                .hint(
+                    "remove or rename one; if there are two live keys of this name, pin each with its `id`",
+                ),
+            );
+        }
+    }
+}
+
+fn pins(keys: &[Lowered], out: &mut Complaints) {
+    let mut seen: BTreeMap<&KeyId, Span> = BTreeMap::new();
+    for key in keys {
+        let (Some(id), Some(span)) = (&key.key.id, key.id) else { continue };
+        if let Some(first) = seen.get(id) {
+            out.push(
+                Diagnostic::error(codes::DUPLICATE_ID, span, format!("two entries are pinned to `{id}`"))
+                    .also(*first, "first here")
+                    .hint("remove one of the entries or correct its `id`"),
+            );
+        } else {
+            seen.insert(id, span);
+        }
+    }
+}
+
+/// One former name can become one key only, and not that of a key that stays.
+fn renames(keys: &[Lowered], out: &mut Complaints) {
+    let mut former: BTreeMap<KeyAddress, Span> = BTreeMap::new();
+    let stays: BTreeMap<&KeyAddress, Span> = keys
+        .iter()
+        .filter(|key| key.key.renamed_from.value().is_none() && key.key.id.is_none())
+        .map(|key| (&key.key.address, key.name))
+        .collect();
+    for key in keys {
+        let (Some(name), Some(span)) = (key.key.renamed_from.value(), key.renamed_from) else { continue };
+        let address = KeyAddress { name: name.clone(), ..key.key.address.clone() };
+        let other = stays.get(&address).copied().filter(|_| key.key.id.is_none());
+        if let Some(first) = former.get(&address).copied().or(other) {
+            out.push(
+                Diagnostic::error(
+                    codes::DUPLICATE_ADDRESS,
+                    span,
+                    format!("`{address}` would become this key, and is another entry's as well"),
+                )
+                .also(first, "the other is here")
+                .hint("keep `renamed_from` where the rename is, and remove the former entry"),
+            );
+        } else {
+            former.insert(address, span);
+        }
+    }
+}
+
+fn targets(keys: &[Lowered], world: &World, out: &mut Complaints) {
+    let mut seen: BTreeMap<PathBuf, (&KeyAddress, Span)> = BTreeMap::new();
+    for key in keys {
+        for (sink, span) in &key.deliver_to {
+            let Some(declared) = world.sinks.get(sink.as_str()) else { continue };
+            let Some(template) = &declared.file else { continue };
+            if uses_id(template) && key.key.id.is_none() {
+                continue; // ids differ, and this key's is not known yet
+            }
+            let address = &key.key.address;
+            match sink_path(template, address, key.key.id.as_ref()) {
+                Ok(path) => {
+                    if let Some((other, first)) = seen.get(&path) {
+                        let message = if *other == address {
+                            format!("`{address}` delivers into `{}` twice", path.display())
+                        } else {
+                            format!("`{address}` and `{other}` both deliver into `{}`", path.display())
+                        };
+                        out.push(
+                            Diagnostic::error(codes::SAME_TARGET, key.name, message)
+                                .also(*first, "the other is here")
+                                .also(declared.name, format!("the sink `{sink}` is here"))
+                                .hint("use placeholders that tell them apart, as in `secrets/{workspace}/{name}`"),
+                        );
+                    } else {
+                        seen.insert(path, (address, key.name));
+                    }
+                }
+                Err(error) => out.push(
+                    Diagnostic::error(
+                        codes::INVALID_SINK_PATH,
+                        key.name,
+                        format!("the sink `{sink}` has no path for `{address}`: {error}"),
+                    )
+                    .also(*span, "it is to deliver here")
+                    .also(declared.name, format!("the sink `{sink}` is here"))
+                    .hint("use other placeholders, or deliver this key elsewhere"),
+                ),
+            }
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! From file arguments to [`Desired`] or every complaint: the order of the steps.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::across;
+use super::check::{Checker, Entry, Kind, Map};
+use super::codes;
+use super::complaints::Complaints;
+use super::fields;
+use super::files::{FileArgument, Files, Miss, Root, matching};
+use super::lower::{Lowered, Lowering, Part};
+use super::merge::{mark_inherited, merge};
+use super::world::{World, declare_templates};
+use super::yaml::{self, Content};
+use super::{Desired, Sink};
+use crate::diagnostic::{Diagnostic, SourceId, Sources, Span};
+use crate::model::OrganisationId;
+
+/// What came of reading the files.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What the files say; only if there is no error among the diagnostics.
+    pub desired: Option<Desired>,
+    /// Every complaint, sorted by file, place and code.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The files, which the diagnostics point into.
+    pub sources: Sources,
+}
+
+/// Reads keys files: several are one root together. `stdin` is read for `-`.
+pub fn load(arguments: &[FileArgument], stdin: &mut dyn Read) -> Loaded {
+    let mut out = Complaints::default();
+    let mut files = Files::new(stdin);
+    let mut roots = Vec::new();
+    for argument in arguments {
+        roots.extend(files.read_argument(argument, &mut out));
+    }
+    let folder = roots.iter().find_map(|root| root.folder.clone());
+    let complete = roots.iter().all(|root| root.folder.is_some());
+    finish(files, roots, folder, complete, out)
+}
+
+/// Reads one root file from memory. It cannot include others.
+pub fn parse_str(name: &str, text: &str) -> Loaded {
+    let mut out = Complaints::default();
+    let mut nothing = std::io::empty();
+    let mut files = Files::new(&mut nothing);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let source = files.add(name, text.to_owned(), &mut out);
+    let roots = source.map(|source| Root { source, folder: None }).into_iter().collect();
+    finish(files, roots, None, true, out)
+}
+
+/// A root file once its fields are checked.
+struct Checked {
+    source: SourceId,
+    folder: Option<PathBuf>,
+    fields: Map,
+}
+
+fn finish(
+    mut files: Files<'_>,
+    roots: Vec<Root>,
+    folder: Option<PathBuf>,
+    complete: bool,
+    mut out: Complaints,
+) -> Loaded {
+    let mut checked = Vec::new();
+    for Root { source, folder } in roots {
+        if let Some(fields) = read_fields(&files, source, Position::Root, &mut out) {
+            checked.push(Checked { source, folder, fields });
+        }
+    }
+    // A file that could not be read may hold whatever seems to be missing.
+    if !out.has_errors() {
+        check_whole(&checked, &files.sources, &mut out);
+    }
+    let mut world = World::default();
+    for root in &mut checked {
+        world.declare(&mut root.fields, &mut out);
+    }
+    world.check(&mut out);
+
+    let mut parts = Vec::new();
+    for Checked { source, folder, mut fields } in checked {
+        let defaults = take_defaults(&mut fields);
+        let includes = fields.remove("include");
+        let keys = take_keys(&mut fields);
+        if let Some(includes) = includes {
+            let folder = folder.as_deref();
+            parts.extend(include(&mut files, folder, &includes, &defaults, &world, &mut out));
+        }
+        parts.push(Part { source, defaults, templates: BTreeMap::new(), keys, fence: None });
+    }
+
+    let mut lowering = Lowering::new(&world, &files.sources);
+    let mut keys = Vec::new();
+    for mut part in parts {
+        for node in std::mem::take(&mut part.keys) {
+            if out.is_full() {
+                break;
+            }
+            keys.extend(lowering.key(&part, node, &mut out));
+        }
+    }
+    across::check(&keys, &world, &mut out);
+
+    let has_errors = out.has_errors();
+    let diagnostics = out.finish(&files.sources);
+    let desired = (!has_errors).then(|| assemble(world, keys, folder, complete));
+    Loaded { desired, diagnostics, sources: files.sources }
+}
+
+fn assemble(world: World, keys: Vec<Lowered>, folder: Option<PathBuf>, complete: bool) -> Desired {
+    let mut keys: Vec<_> = keys.into_iter().map(|lowered| lowered.key).collect();
+    keys.sort_by(|a, b| (&a.address, &a.id).cmp(&(&b.address, &b.id)));
+    Desired {
+        organisation: world.organisation.map(|(id, _)| OrganisationId::new(id)),
+        managed_by: world.managed_by.map(|(owner, _)| owner),
+        scope_sets: world
+            .scope_sets
+            .into_iter()
+            .map(|(name, set)| (name.to_string(), set.scopes.into_iter().map(|(scope, _)| scope).collect()))
+            .collect(),
+        sinks: world
+            .sinks
+            .into_iter()
+            .filter_map(|(name, sink)| Some((name.to_string(), Sink::File { template: sink.file? })))
+            .collect(),
+        keys,
+        folder,
+        complete,
+    }
+}
+
+/// Where a file stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Position {
+    Root,
+    Included,
+}
+
+/// Parses a file and checks the fields at its top.
+fn read_fields(files: &Files<'_>, source: SourceId, position: Position, out: &mut Complaints) -> Option<Map> {
+    let text = &files.sources.get(source)?.text;
+    let tree = yaml::parse(source, text, out);
+    let start = Span { source, start: 0, end: 0 };
+    let Some(tree) = tree else {
+        if !out.has_errors_in(source) {
+            out.push(empty_file(start));
+        }
+        return None;
+    };
+    let span = tree.span(source);
+    match tree.content {
+        Content::Plain(text) if text.is_empty() => {
+            out.push(empty_file(start));
+            None
+        }
+        Content::Map(entries) => {
+            let entries = match position {
+                Position::Root => entries,
+                Position::Included => entries
+                    .into_iter()
+                    .filter(|(name, _)| {
+                        let field = name.text().and_then(|name| fields::ROOT.field(name));
+                        let misplaced = field.filter(|field| !fields::INCLUDED_FIELDS.contains(&field.name));
+                        if let Some(field) = misplaced {
+                            out.push(
+                                Diagnostic::error(
+                                    codes::MISPLACED_FIELD,
+                                    name.span(source),
+                                    format!("an included file cannot hold `{}`", field.name),
+                                )
+                                .hint("write it in the root file"),
+                            );
+                        }
+                        misplaced.is_none()
+                    })
+                    .collect(),
+            };
+            let fields = Checker { source, out }.fields(&fields::ROOT, entries, span);
+            if position == Position::Included && !fields.contains_key("keys") {
+                out.push(
+                    Diagnostic::error(codes::MISSING_FIELD, span, "an included file needs `keys`")
+                        .hint("write `keys: []` if it has none"),
+                );
+            }
+            Some(fields)
+        }
+        _ => {
+            out.push(
+                Diagnostic::error(codes::WRONG_TYPE, span, "a keys file must be a map")
+                    .hint("start with `version: 1`, then `keys:` and a list"),
+            );
+            None
+        }
+    }
+}
+
+fn empty_file(span: Span) -> Diagnostic {
+    Diagnostic::error(codes::EMPTY_FILE, span, "the file is empty")
+        .hint("write `version: 1` and `keys: []` if there are no keys")
+}
+
+/// Checks what one of the root files must have.
+fn check_whole(roots: &[Checked], sources: &Sources, out: &mut Complaints) {
+    let Some(first) = roots.first() else { return };
+    let any = |field: &str| roots.iter().any(|root| root.fields.contains_key(field));
+    let name = sources.get(first.source).map_or("", |source| source.name.as_str());
+    if !any("version") {
+        out.push(
+            Diagnostic::about(codes::MISSING_FIELD, name, "a keys file needs `version`")
+                .hint("write `version: 1` at the top"),
+        );
+    }
+    if !any("keys") && !any("include") {
+        out.push(
+            Diagnostic::about(codes::MISSING_FIELD, name, "a keys file needs `keys`")
+                .hint("write `keys: []` if there are no keys"),
+        );
+    }
+}
+
+fn take_defaults(fields: &mut Map) -> Map {
+    let Some(Entry { value, .. }) = fields.remove("defaults") else { return Map::new() };
+    let Kind::Map(mut defaults) = value.kind else { return Map::new() };
+    mark_inherited(&mut defaults, &Rc::from("these `defaults`"));
+    defaults
+}
+
+fn take_keys(fields: &mut Map) -> Vec<yaml::Node> {
+    match fields.remove("keys").map(|entry| entry.value.kind) {
+        Some(Kind::Nodes(nodes)) => nodes,
+        _ => Vec::new(),
+    }
+}
+
+/// Reads the files that the entries of `include` find.
+fn include(
+    files: &mut Files<'_>,
+    folder: Option<&Path>,
+    includes: &Entry,
+    defaults: &Map,
+    world: &World,
+    out: &mut Complaints,
+) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let Some(folder) = folder else {
+        out.push(
+            Diagnostic::error(
+                codes::MISPLACED_FIELD,
+                includes.name,
+                "standard input cannot include files, because it lies in no folder",
+            )
+            .hint("name the root file with `-f`, or give the other files with `-f` as well"),
+        );
+        return parts;
+    };
+    for entry in includes.value.list() {
+        let Some(fields) = entry.map() else { continue };
+        let fence = Rc::new(world.fence(fields, out));
+        let patterns = fields.get("files").into_iter().flat_map(|entry| entry.value.texts());
+        for (pattern, span) in patterns {
+            for name in found(folder, pattern, span, out) {
+                let path = folder.join(&name);
+                let shown = if folder == Path::new(".") { &name } else { &path }.display().to_string();
+                let Some(source) = files.read_file(&path, &shown, Some(span), out) else { continue };
+                let Some(mut fields) = read_fields(files, source, Position::Included, out) else { continue };
+                let mut templates = BTreeMap::new();
+                declare_templates(&mut templates, Some(&world.templates), &mut fields, out);
+                let own = take_defaults(&mut fields);
+                parts.push(Part {
+                    source,
+                    defaults: merge(defaults, own, &fields::KEY),
+                    templates,
+                    keys: take_keys(&mut fields),
+                    fence: Some(Rc::clone(&fence)),
+                });
+            }
+        }
+    }
+    parts
+}
+
+fn found(folder: &Path, pattern: &str, span: Span, out: &mut Complaints) -> Vec<PathBuf> {
+    match matching(folder, pattern) {
+        Ok(found) => found,
+        Err(miss) => {
+            out.push(match miss {
+                Miss::Outside(reason) => {
+                    Diagnostic::error(codes::INCLUDE_OUTSIDE, span, format!("`{pattern}` {reason}"))
+                        .hint("move the file beneath that folder, or give it with `-f` as well")
+                }
+                Miss::Malformed(reason) => {
+                    Diagnostic::error(codes::INVALID_VALUE, span, format!("`{pattern}` {reason}"))
+                }
+                Miss::Nothing => {
+                    Diagnostic::error(codes::INCLUDE_NOTHING, span, format!("`{pattern}` matches no file"))
+                        .hint("correct the pattern, or remove it if the files are gone for good")
+                }
+            });
+            Vec::new()
+        }
+    }
+}
