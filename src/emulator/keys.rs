@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{
     call::{Answer, Call, Refusal},
     clock::{whole_second, written},
+    faults::Edit,
     paging::Page,
     permissions::{Action, Caller},
     secret::new_secret,
@@ -151,6 +152,24 @@ pub(super) fn rotate(
     world.note_issued(id, &secret);
     world.keys.write(key);
     Ok(Answer::ok(json!({"id": id, "key": secret, "key_transition_expires_at": written(until)})))
+}
+
+/// A change by another writer, asked for by a fault. Says whether it was possible; a key that is not there is not
+/// changed.
+pub(super) fn edit(world: &mut World, edit: &Edit, now: Timestamp) -> bool {
+    let named = || world.keys.iter().find(|key| key.name == edit.key);
+    let Some(mut key) = world.keys.get(&edit.key).or_else(named).cloned() else { return false };
+    match &edit.body {
+        None => world.keys.erase(&key.id),
+        Some(body) => {
+            let changed = Patch::read(body, now).and_then(|patch| patch.apply(&mut key, world, now));
+            if changed.is_err() {
+                return false;
+            }
+            world.keys.write(key);
+        }
+    }
+    true
 }
 
 fn reachable_key<'a>(

@@ -10,7 +10,7 @@ use std::{
 use axum::{
     body::{Body, Bytes},
     extract::{ConnectInfo, State},
-    http::{HeaderValue, Request, StatusCode, header},
+    http::{HeaderValue, Method, Request, StatusCode, header},
     response::Response,
 };
 use futures_util::{StreamExt, stream};
@@ -22,6 +22,7 @@ use super::{
     clock::{self, Clock},
     control,
     faults::{Faults, Fired},
+    keys,
     line::Line,
     log::{Entry, RequestLog},
     routes,
@@ -101,13 +102,16 @@ impl Server {
         let mut inner = self.lock();
         let now = inner.clock.now();
         inner.stale_reads = inner.stale_reads.saturating_add(fired.stale_reads());
-        if let Some(answer) = fired.answer() {
-            return (answer, now);
+        let mut changed = inner.world.catch_up(now);
+        for edit in fired.edits() {
+            changed |= keys::edit(&mut inner.world, edit, now);
         }
-        let caught_up = inner.world.catch_up(now);
-        let handled = routes::dispatch(&mut inner, call, now, self.list_rows_carry_rotation_policy);
-        let wrote = handled.is_ok() && call.method != axum::http::Method::GET;
-        let saved = if wrote || caught_up { inner.save() } else { Ok(()) };
+        let handled = match fired.answer() {
+            Some(answer) => Ok(answer),
+            None => routes::dispatch(&mut inner, call, now, self.list_rows_carry_rotation_policy),
+        };
+        let wrote = handled.is_ok() && call.method != Method::GET;
+        let saved = if wrote || changed { inner.save() } else { Ok(()) };
         let handled = saved.map_err(|error| Refusal::internal(error.to_string())).and(handled);
         let answer = handled.unwrap_or_else(|refusal| {
             tracing::info!(target: "emulator", reason = refusal.reason, "refused");

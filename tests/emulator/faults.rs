@@ -157,6 +157,17 @@ async fn a_page_can_repeat_a_row_or_lack_one() {
 }
 
 #[tokio::test]
+async fn another_writer_can_change_or_delete_a_key_between_two_requests() {
+    let rehearsal = Rehearsal::start().await;
+    let id = rehearsal.create_plain().await;
+    rehearsal.fault(json!({"then": {"edit": {"key": id, "body": {"name": "theirs"}}}})).await;
+    assert_eq!(rehearsal.read(&id).await["name"], "theirs");
+    rehearsal.fault(json!({"method": "PUT", "then": {"edit": {"key": "theirs"}}})).await;
+    let reply = rehearsal.call(Method::PUT, &format!("/v1/api-keys/{id}"), json!({"name": "ours"})).await;
+    assert_eq!(reply.status, 404);
+}
+
+#[tokio::test]
 async fn a_fault_that_makes_no_sense_is_refused_with_its_reason() {
     let rehearsal = Rehearsal::start().await;
     for (fault, reason) in [

@@ -1,10 +1,12 @@
 //! Options, seeds, the state file.
 
+use std::path::Path;
+
 use portkey_sync::emulator::{self, Error, Options, Seed};
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::harness::{Rehearsal, SEED, names, plain, text};
+use crate::harness::{Rehearsal, SEED, assert_envelope, names, plain, text};
 
 #[tokio::test]
 async fn unseeded_it_holds_one_workspace_one_user_and_a_live_admin_key() {
@@ -89,6 +91,39 @@ async fn a_state_file_that_cannot_be_read_is_an_error_and_stays_as_it_is() {
             .unwrap();
         assert!(error.to_string().contains(message), "{error}");
         assert_eq!(std::fs::read_to_string(&state).unwrap(), content);
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_cannot_be_saved_is_not_acknowledged() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("deep/state.json");
+    let rehearsal = Rehearsal::with(Options { state: Some(state.clone()), ..Options::default() }).await;
+    std::fs::remove_dir_all(state.parent().unwrap()).unwrap();
+    let reply = rehearsal.call(Method::POST, "/v1/admin/workspaces", json!({"name": "W"})).await;
+    assert_envelope(&reply, 500, "AB04", "unsaved");
+}
+
+#[tokio::test]
+async fn a_state_file_serves_one_emulator_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { state: Some(folder.path().join("state.json")), ..Options::default() };
+    let first = Rehearsal::with(options.clone()).await;
+    let error = emulator::start(options.clone()).await.err().unwrap();
+    assert!(error.to_string().ends_with("is in use by another emulator"), "{error}");
+    first.running.stop().await.unwrap();
+    assert!(emulator::start(options).await.is_ok());
+}
+
+#[test]
+fn the_emulator_uses_nothing_from_the_rest_of_the_crate() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/emulator");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        for path_out in ["crate::", "super::super", "portkey_sync"] {
+            assert!(!text.contains(path_out), "{} names {path_out}", path.display());
+        }
     }
 }
 
