@@ -339,6 +339,10 @@ impl Keys {
         self.get(self.by_secret.get(secret)?)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.ordered.len()
+    }
+
     /// All keys in list order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Key> {
         self.ordered.values()
