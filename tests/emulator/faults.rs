@@ -90,6 +90,27 @@ async fn a_drop_before_cuts_the_connection_and_has_no_effect() {
 }
 
 #[tokio::test]
+async fn of_a_dropped_answer_not_one_byte_leaves() {
+    use std::io::{Read, Write};
+
+    let rehearsal = Rehearsal::start().await;
+    rehearsal.fault(json!({"then": {"drop_before": true}})).await;
+    rehearsal.fault(json!({"skip": 1, "then": {"drop_after": true}})).await;
+    for _ in 0..2 {
+        let address = rehearsal.running.local_addr();
+        let exchange = tokio::task::spawn_blocking(move || {
+            let mut stream = std::net::TcpStream::connect(address).unwrap();
+            stream.write_all(b"GET /v1/api-keys HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+            let mut received = Vec::new();
+            // Closed or reset, both are an end; only what came before counts.
+            stream.read_to_end(&mut received).ok();
+            received
+        });
+        assert_eq!(exchange.await.unwrap(), b"");
+    }
+}
+
+#[tokio::test]
 async fn a_drop_after_cuts_the_connection_once_the_effect_is_there() {
     let rehearsal = Rehearsal::start().await;
     rehearsal.fault(json!({"method": "POST", "then": {"drop_after": true}})).await;

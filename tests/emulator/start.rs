@@ -1,6 +1,6 @@
 //! Options, seeds, the state file.
 
-use std::path::Path;
+use std::{collections::HashSet, path::Path};
 
 use portkey_sync::emulator::{self, Error, Options, Seed};
 use reqwest::Method;
@@ -125,6 +125,33 @@ fn the_emulator_uses_nothing_from_the_rest_of_the_crate() {
             assert!(!text.contains(path_out), "{} names {path_out}", path.display());
         }
     }
+}
+
+/// The first fenced block of a language on the page for users.
+fn block_of_the_docs(language: &str) -> &'static str {
+    let page = include_str!("../../docs/emulator.md");
+    page.split_once(&format!("```{language}\n")).and_then(|(_, rest)| rest.split_once("```")).unwrap().0
+}
+
+#[tokio::test]
+async fn the_seed_and_the_faults_of_the_docs_work() {
+    let rehearsal = Rehearsal::of(block_of_the_docs("yaml")).await;
+    assert_eq!(
+        rehearsal.get("/v1/api-keys").await.json["total"],
+        1,
+        "its administrative key lists service keys only"
+    );
+    let faults = serde_json::from_str(block_of_the_docs("json")).unwrap();
+    let pending = rehearsal.control(Method::POST, "faults", faults).await;
+    assert_eq!(pending["faults"][0]["times"], 2);
+}
+
+#[tokio::test]
+async fn writes_at_the_same_time_all_count() {
+    let rehearsal = Rehearsal::start().await;
+    let ids = futures_util::future::join_all((0..20).map(|_| rehearsal.create_plain())).await;
+    assert_eq!(ids.iter().collect::<HashSet<_>>().len(), 20);
+    assert_eq!(rehearsal.get("/v1/api-keys").await.json["total"], 26);
 }
 
 #[test]
