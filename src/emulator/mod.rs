@@ -110,6 +110,12 @@ pub enum Error {
     /// The seed contradicts itself.
     #[error("the seed is not valid: {0}")]
     Seed(String),
+    /// The administrative secret that was given belongs to another key than the one marked so.
+    #[error("the administrative secret is that of key `{name}`, which is not the one marked `admin`")]
+    AdminKeyTaken {
+        /// The key that has the secret.
+        name: String,
+    },
     /// The state file could not be read.
     #[error("could not read the state `{}`", path.display())]
     StateUnreadable {
@@ -172,7 +178,7 @@ pub async fn start(options: Options) -> Result<Running, Error> {
     let saved = store.as_ref().map(Store::load).transpose()?.flatten();
     let (world, clock, admin_key) = match saved {
         Some((mut world, clock)) => {
-            let admin_key = origin.ensure_admin(&mut world, clock.now());
+            let admin_key = origin.ensure_admin(&mut world, clock.now())?;
             (world, clock, admin_key)
         }
         None => origin.build()?,

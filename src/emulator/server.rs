@@ -10,7 +10,7 @@ use std::{
 use axum::{
     body::{Body, Bytes},
     extract::{ConnectInfo, State},
-    http::{HeaderValue, Method, Request, StatusCode, header},
+    http::{HeaderValue, Method, Request, header},
     response::Response,
 };
 use futures_util::{StreamExt, stream};
@@ -62,11 +62,11 @@ impl Origin {
     pub(super) fn build(&self) -> Result<(World, Clock, String), Error> {
         let clock = self.seed.clock.map(Clock::starting_at).unwrap_or_default();
         let mut world = self.seed.build(clock.now())?;
-        let admin = self.ensure_admin(&mut world, clock.now());
+        let admin = self.ensure_admin(&mut world, clock.now())?;
         Ok((world, clock, admin))
     }
 
-    pub(super) fn ensure_admin(&self, world: &mut World, now: Timestamp) -> String {
+    pub(super) fn ensure_admin(&self, world: &mut World, now: Timestamp) -> Result<String, Error> {
         world.ensure_admin(self.admin_key.as_deref(), clock::whole_second(now))
     }
 }
@@ -184,6 +184,3 @@ fn truncated(answer: Answer, now: Timestamp, keep: usize) -> Response {
     });
     head.map(|()| Body::from_stream(beginning.chain(end)))
 }
-
-/// The status of a control answer that asks for the impossible.
-pub(super) const BAD_REQUEST: StatusCode = StatusCode::BAD_REQUEST;

@@ -1,6 +1,9 @@
 //! The request log, and misbehaviour on demand.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
 use portkey_sync::emulator::Options;
 use reqwest::Method;
@@ -25,6 +28,53 @@ async fn requests_are_logged_with_their_query_and_counted_by_method() {
     assert_eq!(log, expect);
     rehearsal.control(Method::DELETE, "requests", Value::Null).await;
     assert_eq!(rehearsal.control(Method::GET, "requests", Value::Null).await["total"], 0);
+}
+
+/// What emulators log from here on. For the whole process, since the interest in a log line is cached across threads;
+/// lines of other tests come along.
+fn captured_log() -> Arc<Mutex<Vec<u8>>> {
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+    impl std::io::Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let sink = Arc::clone(&log);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter("emulator=trace")
+        .with_ansi(false)
+        .with_writer(move || Sink(Arc::clone(&sink)))
+        .finish();
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    log
+}
+
+#[tokio::test]
+async fn each_request_is_a_log_line_and_none_holds_a_secret() {
+    let log = captured_log();
+    let rehearsal = Rehearsal::start().await;
+    let (id, secret) = rehearsal.create(plain()).await;
+    rehearsal.call(Method::POST, &format!("/v1/api-keys/{id}/rotate"), Value::Null).await;
+    rehearsal.call(Method::PUT, &format!("/v1/api-keys/{id}"), json!({"name": {"secret": secret}})).await;
+    rehearsal.models(&secret).await;
+    let secrets = rehearsal.control(Method::GET, "secrets", Value::Null).await;
+    let log = String::from_utf8(log.lock().unwrap().clone()).unwrap();
+    for line in [
+        &format!("POST /v1/api-keys/{id}/rotate 200"),
+        &format!("PUT /v1/api-keys/{id} 400"),
+        "name is not valid",
+        "GET /v1/models 200",
+    ] {
+        assert!(log.contains(line), "no `{line}` in {log}");
+    }
+    for issued in secrets["secrets"].as_array().unwrap() {
+        assert!(!log.contains(issued["secret"].as_str().unwrap()), "{log}");
+    }
 }
 
 #[tokio::test]

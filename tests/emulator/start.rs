@@ -42,6 +42,26 @@ async fn an_admin_key_given_beside_a_seed_becomes_the_secret_of_the_marked_key()
 }
 
 #[tokio::test]
+async fn an_admin_key_that_an_unmarked_key_has_makes_that_key_the_administrative_one() {
+    let seed = |mark: &str| {
+        let yaml = format!(
+            "keys: [{{name: ci, type: organisation-service, scopes: [workspaces.list], secret: secret-of-ci-0000}}{mark}]"
+        );
+        Options {
+            seed: Some(Seed::from_yaml_str(&yaml).unwrap()),
+            admin_key: Some("secret-of-ci-0000".to_owned()),
+            ..Options::default()
+        }
+    };
+    let rehearsal = Rehearsal::with(seed("")).await;
+    assert_eq!(rehearsal.get("/v1/admin/workspaces").await.status, 200);
+    assert_eq!(rehearsal.get("/v1/api-keys").await.status, 403, "with its own scopes only");
+    let other = ", {name: root, type: organisation-service, scopes: [], admin: true}";
+    let error = emulator::start(seed(other)).await.err().unwrap();
+    assert!(error.to_string().contains("that of key `ci`"), "{error}");
+}
+
+#[tokio::test]
 async fn an_address_that_others_can_reach_is_refused() {
     let options = Options { listen: "0.0.0.0:0".parse().unwrap(), ..Options::default() };
     let error = emulator::start(options).await.err().unwrap();
