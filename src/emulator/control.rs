@@ -1,6 +1,6 @@
 //! The routes under `/_emulator/`: no part of Portkey, without authentication, for tests and rehearsals.
 
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use super::{
     call::{Answer, Call, Refusal},
     clock::{Clock, written},
     faults::Fault,
-    server::{BAD_REQUEST, Inner, Server},
+    server::{Inner, Server},
 };
 
 /// Answers a control request, with the virtual time after it.
@@ -28,7 +28,7 @@ enum Problem {
 impl Problem {
     fn into_answer(self) -> Answer {
         match self {
-            Self::Said(message) => Answer::json(BAD_REQUEST, json!({"error": message})),
+            Self::Said(message) => Answer::json(StatusCode::BAD_REQUEST, json!({"error": message})),
             Self::UnknownRoute => Refusal::not_found("no such control route").into_answer(),
         }
     }

@@ -62,12 +62,25 @@ pub(super) struct Effect {
     /// So many reads of keys show the state before the latest write to a key.
     #[serde(skip_serializing_if = "is_default")]
     stale_reads: u32,
+    /// Another writer changes a key just before the request is handled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edit: Option<Edit>,
     /// A list page repeats its first row.
     #[serde(skip_serializing_if = "is_default")]
     duplicate_row: bool,
     /// A list page lacks its first row.
     #[serde(skip_serializing_if = "is_default")]
     hide_row: bool,
+}
+
+/// A change by somebody else, who may do everything.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Edit {
+    /// The id of the key, or its name.
+    pub(super) key: String,
+    /// The body of a PUT; none: the key is deleted.
+    pub(super) body: Option<Map<String, Value>>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -144,6 +157,7 @@ impl Effect {
             ("delay_ms", self.delay_ms > 0),
             ("truncate_body", self.truncate_body.is_some()),
             ("stale_reads", self.stale_reads > 0),
+            ("edit", self.edit.is_some()),
             ("duplicate_row", self.duplicate_row),
             ("hide_row", self.hide_row),
         ]
@@ -222,6 +236,10 @@ impl Fired {
 
     pub(super) fn stale_reads(&self) -> u32 {
         self.0.iter().map(|effect| effect.stale_reads).sum()
+    }
+
+    pub(super) fn edits(&self) -> impl Iterator<Item = &Edit> {
+        self.0.iter().filter_map(|effect| effect.edit.as_ref())
     }
 
     /// Repeats or hides rows of a list page, as a race with another writer does.

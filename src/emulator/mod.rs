@@ -110,6 +110,12 @@ pub enum Error {
     /// The seed contradicts itself.
     #[error("the seed is not valid: {0}")]
     Seed(String),
+    /// The administrative secret that was given belongs to another key than the one marked so.
+    #[error("the administrative secret is that of key `{name}`, which is not the one marked `admin`")]
+    AdminKeyTaken {
+        /// The key that has the secret.
+        name: String,
+    },
     /// The state file could not be read.
     #[error("could not read the state `{}`", path.display())]
     StateUnreadable {
@@ -133,6 +139,12 @@ pub enum Error {
         path: PathBuf,
         /// The format it says.
         format: u32,
+    },
+    /// Another emulator has the state file.
+    #[error("the state `{}` is in use by another emulator", path.display())]
+    StateInUse {
+        /// The state file.
+        path: PathBuf,
     },
     /// The state file could not be written.
     #[error("could not write the state `{}`", path.display())]
@@ -158,12 +170,15 @@ pub async fn start(options: Options) -> Result<Running, Error> {
     if !listen.ip().is_loopback() && !allow_non_loopback {
         return Err(Error::NotLoopback { address: listen });
     }
-    let store = state.as_deref().map(Store::at).transpose()?;
+    let store = match &state {
+        Some(path) => Some(Store::at(path).await?),
+        None => None,
+    };
     let mut origin = Origin { seed: seed.unwrap_or_else(Seed::unseeded), admin_key };
     let saved = store.as_ref().map(Store::load).transpose()?.flatten();
     let (world, clock, admin_key) = match saved {
         Some((mut world, clock)) => {
-            let admin_key = origin.ensure_admin(&mut world, clock.now());
+            let admin_key = origin.ensure_admin(&mut world, clock.now())?;
             (world, clock, admin_key)
         }
         None => origin.build()?,
@@ -218,15 +233,18 @@ impl Running {
     }
 
     /// Answers what is under way, then ends and saves the state.
-    pub async fn stop(self) -> Result<(), Error> {
+    pub async fn stop(mut self) -> Result<(), Error> {
         // Fails only if the server has ended by itself.
         self.stop.send(()).ok();
-        self.task.await.ok();
+        self.wait().await;
         self.server.lock().save()
     }
 
     /// Waits until the server ends by itself, which it does only on a failure of the system.
     pub async fn wait(&mut self) {
-        (&mut self.task).await.ok();
+        // A task may be awaited only once.
+        if !self.task.is_finished() {
+            (&mut self.task).await.ok();
+        }
     }
 }

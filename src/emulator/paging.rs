@@ -23,8 +23,20 @@ impl Page {
         })
     }
 
+    /// The page of a list that is known to have `total` items.
+    pub(super) fn answer_all<T>(
+        &self,
+        total: usize,
+        items: impl Iterator<Item = T>,
+        show: impl Fn(T) -> Value,
+    ) -> Answer {
+        let rows: Vec<Value> = items.skip(self.first()).take(self.size).map(show).collect();
+        list(total, &rows)
+    }
+
+    /// The page of a list that is counted while it is gone through.
     pub(super) fn answer<T>(&self, found: impl Iterator<Item = T>, show: impl Fn(T) -> Value) -> Answer {
-        let first = self.number.saturating_mul(self.size);
+        let first = self.first();
         let mut total = 0;
         let mut rows = Vec::new();
         for item in found {
@@ -34,6 +46,10 @@ impl Page {
             total += 1;
         }
         list(total, &rows)
+    }
+
+    fn first(&self) -> usize {
+        self.number.saturating_mul(self.size)
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 use axum::{
     body::{Body, Bytes},
     extract::{ConnectInfo, State},
-    http::{HeaderValue, Request, StatusCode, header},
+    http::{HeaderValue, Method, Request, header},
     response::Response,
 };
 use futures_util::{StreamExt, stream};
@@ -22,6 +22,7 @@ use super::{
     clock::{self, Clock},
     control,
     faults::{Faults, Fired},
+    keys,
     line::Line,
     log::{Entry, RequestLog},
     routes,
@@ -61,11 +62,11 @@ impl Origin {
     pub(super) fn build(&self) -> Result<(World, Clock, String), Error> {
         let clock = self.seed.clock.map(Clock::starting_at).unwrap_or_default();
         let mut world = self.seed.build(clock.now())?;
-        let admin = self.ensure_admin(&mut world, clock.now());
+        let admin = self.ensure_admin(&mut world, clock.now())?;
         Ok((world, clock, admin))
     }
 
-    pub(super) fn ensure_admin(&self, world: &mut World, now: Timestamp) -> String {
+    pub(super) fn ensure_admin(&self, world: &mut World, now: Timestamp) -> Result<String, Error> {
         world.ensure_admin(self.admin_key.as_deref(), clock::whole_second(now))
     }
 }
@@ -101,13 +102,16 @@ impl Server {
         let mut inner = self.lock();
         let now = inner.clock.now();
         inner.stale_reads = inner.stale_reads.saturating_add(fired.stale_reads());
-        if let Some(answer) = fired.answer() {
-            return (answer, now);
+        let mut changed = inner.world.catch_up(now);
+        for edit in fired.edits() {
+            changed |= keys::edit(&mut inner.world, edit, now);
         }
-        let caught_up = inner.world.catch_up(now);
-        let handled = routes::dispatch(&mut inner, call, now, self.list_rows_carry_rotation_policy);
-        let wrote = handled.is_ok() && call.method != axum::http::Method::GET;
-        let saved = if wrote || caught_up { inner.save() } else { Ok(()) };
+        let handled = match fired.answer() {
+            Some(answer) => Ok(answer),
+            None => routes::dispatch(&mut inner, call, now, self.list_rows_carry_rotation_policy),
+        };
+        let wrote = handled.is_ok() && call.method != Method::GET;
+        let saved = if wrote || changed { inner.save() } else { Ok(()) };
         let handled = saved.map_err(|error| Refusal::internal(error.to_string())).and(handled);
         let answer = handled.unwrap_or_else(|refusal| {
             tracing::info!(target: "emulator", reason = refusal.reason, "refused");
@@ -180,6 +184,3 @@ fn truncated(answer: Answer, now: Timestamp, keep: usize) -> Response {
     });
     head.map(|()| Body::from_stream(beginning.chain(end)))
 }
-
-/// The status of a control answer that asks for the impossible.
-pub(super) const BAD_REQUEST: StatusCode = StatusCode::BAD_REQUEST;

@@ -1,9 +1,10 @@
 //! The state file: the world and its clock as JSON, written whole and atomically.
 
 use std::{
-    fs::File,
+    fs::{File, TryLockError},
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
@@ -12,10 +13,16 @@ use super::{Error, clock::Clock, world::World};
 
 const FORMAT: u32 = 1;
 
-/// Where the state lies.
+/// Another emulator that is ending gets this long to let go of the state.
+const PATIENCE: Duration = Duration::from_secs(2);
+const GLANCE: Duration = Duration::from_millis(10);
+
+/// Where the state lies. It belongs to one emulator at a time.
 pub(super) struct Store {
     path: PathBuf,
     folder: PathBuf,
+    /// Locked until this is dropped. The state file itself is replaced at each write, so it cannot carry the lock.
+    _lock: File,
 }
 
 #[derive(Serialize)]
@@ -37,15 +44,28 @@ struct Format {
 }
 
 impl Store {
-    /// A store at this path; its folder is created.
-    pub(super) fn at(path: &Path) -> Result<Self, Error> {
+    /// A store at this path, locked; its folder is created.
+    pub(super) async fn at(path: &Path) -> Result<Self, Error> {
         let folder = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        std::fs::create_dir_all(&folder)
-            .map_err(|source| Error::StateUnwritable { path: path.to_owned(), source })?;
-        Ok(Self { path: path.to_owned(), folder })
+        let unwritable = |source| Error::StateUnwritable { path: path.to_owned(), source };
+        std::fs::create_dir_all(&folder).map_err(unwritable)?;
+        let mut name = path.as_os_str().to_owned();
+        name.push(".lock");
+        let lock = File::create(Path::new(&name)).map_err(unwritable)?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(Self { path: path.to_owned(), folder, _lock: lock }),
+                Err(TryLockError::Error(source)) => return Err(unwritable(source)),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    tokio::time::sleep(GLANCE).await;
+                }
+                Err(TryLockError::WouldBlock) => return Err(Error::StateInUse { path: path.to_owned() }),
+            }
+        }
     }
 
     /// The saved state, if there is any. A file that cannot be understood is an error and stays as it is.

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Number, Value};
 
-use super::{permissions, secret::new_secret};
+use super::{Error, permissions, secret::new_secret};
 
 /// Everything that survives a restart, the clock aside.
 #[derive(Serialize, Deserialize)]
@@ -267,12 +267,17 @@ impl World {
         self.issued.push(Issued { key_id: key_id.to_owned(), secret: secret.to_owned() });
     }
 
-    /// Sees to it that a live administrative key exists, with the given secret if there is one. Returns its secret.
-    pub(super) fn ensure_admin(&mut self, secret: Option<&str>, now: Timestamp) -> String {
-        let mut key = match self.admin.as_ref().and_then(|id| self.keys.get(id)) {
-            Some(key) => key.clone(),
-            None => self.new_admin(now),
-        };
+    /// Sees to it that an administrative key exists: the one marked so, else the one that has the given secret, else a
+    /// new one. Gives it the given secret, if there is one, and returns what it has.
+    pub(super) fn ensure_admin(&mut self, secret: Option<&str>, now: Timestamp) -> Result<String, Error> {
+        let marked = self.admin.as_ref().and_then(|id| self.keys.get(id));
+        let holder = secret.and_then(|secret| self.keys.by_secret(secret));
+        if let (Some(marked), Some(holder)) = (marked, holder)
+            && marked.id != holder.id
+        {
+            return Err(Error::AdminKeyTaken { name: holder.name.clone() });
+        }
+        let mut key = marked.or(holder).cloned().unwrap_or_else(|| self.new_admin(now));
         if let Some(secret) = secret {
             secret.clone_into(&mut key.secret);
         }
@@ -282,7 +287,7 @@ impl World {
         self.admin = Some(key.id.clone());
         let secret = key.secret.clone();
         self.keys.put(key);
-        secret
+        Ok(secret)
     }
 
     fn new_admin(&self, now: Timestamp) -> Key {
@@ -337,6 +342,10 @@ impl Keys {
     /// The key whose current or previous secret this is.
     pub(super) fn by_secret(&self, secret: &str) -> Option<&Key> {
         self.get(self.by_secret.get(secret)?)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ordered.len()
     }
 
     /// All keys in list order.

@@ -1,6 +1,9 @@
 //! The request log, and misbehaviour on demand.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
 use portkey_sync::emulator::Options;
 use reqwest::Method;
@@ -25,6 +28,53 @@ async fn requests_are_logged_with_their_query_and_counted_by_method() {
     assert_eq!(log, expect);
     rehearsal.control(Method::DELETE, "requests", Value::Null).await;
     assert_eq!(rehearsal.control(Method::GET, "requests", Value::Null).await["total"], 0);
+}
+
+/// What emulators log from here on. For the whole process, since the interest in a log line is cached across threads;
+/// lines of other tests come along.
+fn captured_log() -> Arc<Mutex<Vec<u8>>> {
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+    impl std::io::Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let sink = Arc::clone(&log);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter("emulator=trace")
+        .with_ansi(false)
+        .with_writer(move || Sink(Arc::clone(&sink)))
+        .finish();
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    log
+}
+
+#[tokio::test]
+async fn each_request_is_a_log_line_and_none_holds_a_secret() {
+    let log = captured_log();
+    let rehearsal = Rehearsal::start().await;
+    let (id, secret) = rehearsal.create(plain()).await;
+    rehearsal.call(Method::POST, &format!("/v1/api-keys/{id}/rotate"), Value::Null).await;
+    rehearsal.call(Method::PUT, &format!("/v1/api-keys/{id}"), json!({"name": {"secret": secret}})).await;
+    rehearsal.models(&secret).await;
+    let secrets = rehearsal.control(Method::GET, "secrets", Value::Null).await;
+    let log = String::from_utf8(log.lock().unwrap().clone()).unwrap();
+    for line in [
+        &format!("POST /v1/api-keys/{id}/rotate 200"),
+        &format!("PUT /v1/api-keys/{id} 400"),
+        "name is not valid",
+        "GET /v1/models 200",
+    ] {
+        assert!(log.contains(line), "no `{line}` in {log}");
+    }
+    for issued in secrets["secrets"].as_array().unwrap() {
+        assert!(!log.contains(issued["secret"].as_str().unwrap()), "{log}");
+    }
 }
 
 #[tokio::test]
@@ -87,6 +137,27 @@ async fn a_drop_before_cuts_the_connection_and_has_no_effect() {
     let log = rehearsal.control(Method::GET, "requests", Value::Null).await;
     let expect = json!({"method": "POST", "path": path, "status": null, "faults": ["drop_before"]});
     assert_eq!(log["requests"][0], expect);
+}
+
+#[tokio::test]
+async fn of_a_dropped_answer_not_one_byte_leaves() {
+    use std::io::{Read, Write};
+
+    let rehearsal = Rehearsal::start().await;
+    rehearsal.fault(json!({"then": {"drop_before": true}})).await;
+    rehearsal.fault(json!({"skip": 1, "then": {"drop_after": true}})).await;
+    for _ in 0..2 {
+        let address = rehearsal.running.local_addr();
+        let exchange = tokio::task::spawn_blocking(move || {
+            let mut stream = std::net::TcpStream::connect(address).unwrap();
+            stream.write_all(b"GET /v1/api-keys HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+            let mut received = Vec::new();
+            // Closed or reset, both are an end; only what came before counts.
+            stream.read_to_end(&mut received).ok();
+            received
+        });
+        assert_eq!(exchange.await.unwrap(), b"");
+    }
 }
 
 #[tokio::test]
@@ -154,6 +225,17 @@ async fn a_page_can_repeat_a_row_or_lack_one() {
     let lacking = rehearsal.get("/v1/api-keys").await.json;
     assert_eq!(names(&lacking), whole[1..]);
     assert_eq!((&repeated["total"], &lacking["total"]), (&json!(6), &json!(6)));
+}
+
+#[tokio::test]
+async fn another_writer_can_change_or_delete_a_key_between_two_requests() {
+    let rehearsal = Rehearsal::start().await;
+    let id = rehearsal.create_plain().await;
+    rehearsal.fault(json!({"then": {"edit": {"key": id, "body": {"name": "theirs"}}}})).await;
+    assert_eq!(rehearsal.read(&id).await["name"], "theirs");
+    rehearsal.fault(json!({"method": "PUT", "then": {"edit": {"key": "theirs"}}})).await;
+    let reply = rehearsal.call(Method::PUT, &format!("/v1/api-keys/{id}"), json!({"name": "ours"})).await;
+    assert_eq!(reply.status, 404);
 }
 
 #[tokio::test]

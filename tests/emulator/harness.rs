@@ -172,6 +172,13 @@ pub(crate) fn text(value: &Value) -> String {
     value.as_str().expect("a string").to_owned()
 }
 
+/// As lists and reads show a secret: 2 characters, 5 asterisks, 3 characters.
+pub(crate) fn mask(secret: &str) -> String {
+    let characters: Vec<char> = secret.chars().collect();
+    let (head, tail) = (&characters[..2], &characters[characters.len() - 3..]);
+    head.iter().chain(&['*'; 5]).chain(tail).collect()
+}
+
 pub(crate) fn names(list: &Value) -> Vec<String> {
     list["data"].as_array().unwrap().iter().map(|row| text(&row["name"])).collect()
 }

@@ -1,5 +1,11 @@
 //! The emulator, asked through plain HTTP as any Portkey client would ask it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail loudly; clippy does not know the helpers of an integration test as tests"
+)]
+
 mod callers;
 mod create;
 mod directory;

@@ -1,10 +1,12 @@
 //! Options, seeds, the state file.
 
+use std::{collections::HashSet, path::Path};
+
 use portkey_sync::emulator::{self, Error, Options, Seed};
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::harness::{Rehearsal, SEED, names, plain, text};
+use crate::harness::{Rehearsal, SEED, assert_envelope, names, plain, text};
 
 #[tokio::test]
 async fn unseeded_it_holds_one_workspace_one_user_and_a_live_admin_key() {
@@ -37,6 +39,26 @@ async fn an_admin_key_given_beside_a_seed_becomes_the_secret_of_the_marked_key()
         keys.json["data"].as_array().unwrap().iter().find(|row| row["name"] == "root").unwrap().clone();
     assert_eq!(root["key"], "an*****000");
     assert!(!names(&keys.json).contains(&"admin".to_owned()));
+}
+
+#[tokio::test]
+async fn an_admin_key_that_an_unmarked_key_has_makes_that_key_the_administrative_one() {
+    let seed = |mark: &str| {
+        let yaml = format!(
+            "keys: [{{name: ci, type: organisation-service, scopes: [workspaces.list], secret: secret-of-ci-0000}}{mark}]"
+        );
+        Options {
+            seed: Some(Seed::from_yaml_str(&yaml).unwrap()),
+            admin_key: Some("secret-of-ci-0000".to_owned()),
+            ..Options::default()
+        }
+    };
+    let rehearsal = Rehearsal::with(seed("")).await;
+    assert_eq!(rehearsal.get("/v1/admin/workspaces").await.status, 200);
+    assert_eq!(rehearsal.get("/v1/api-keys").await.status, 403, "with its own scopes only");
+    let other = ", {name: root, type: organisation-service, scopes: [], admin: true}";
+    let error = emulator::start(seed(other)).await.err().unwrap();
+    assert!(error.to_string().contains("that of key `ci`"), "{error}");
 }
 
 #[tokio::test]
@@ -90,6 +112,66 @@ async fn a_state_file_that_cannot_be_read_is_an_error_and_stays_as_it_is() {
         assert!(error.to_string().contains(message), "{error}");
         assert_eq!(std::fs::read_to_string(&state).unwrap(), content);
     }
+}
+
+#[tokio::test]
+async fn a_write_that_cannot_be_saved_is_not_acknowledged() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("deep/state.json");
+    let rehearsal = Rehearsal::with(Options { state: Some(state.clone()), ..Options::default() }).await;
+    std::fs::remove_dir_all(state.parent().unwrap()).unwrap();
+    let reply = rehearsal.call(Method::POST, "/v1/admin/workspaces", json!({"name": "W"})).await;
+    assert_envelope(&reply, 500, "AB04", "unsaved");
+}
+
+#[tokio::test]
+async fn a_state_file_serves_one_emulator_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { state: Some(folder.path().join("state.json")), ..Options::default() };
+    let first = Rehearsal::with(options.clone()).await;
+    let error = emulator::start(options.clone()).await.err().unwrap();
+    assert!(error.to_string().ends_with("is in use by another emulator"), "{error}");
+    first.running.stop().await.unwrap();
+    assert!(emulator::start(options).await.is_ok());
+}
+
+#[test]
+fn the_emulator_uses_nothing_from_the_rest_of_the_crate() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/emulator");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        for path_out in ["crate::", "super::super", "portkey_sync"] {
+            assert!(!text.contains(path_out), "{} names {path_out}", path.display());
+        }
+    }
+}
+
+/// The first fenced block of a language on the page for users.
+fn block_of_the_docs(language: &str) -> &'static str {
+    let page = include_str!("../../docs/emulator.md");
+    page.split_once(&format!("```{language}\n")).and_then(|(_, rest)| rest.split_once("```")).unwrap().0
+}
+
+#[tokio::test]
+async fn the_seed_and_the_faults_of_the_docs_work() {
+    let rehearsal = Rehearsal::of(block_of_the_docs("yaml")).await;
+    assert_eq!(
+        rehearsal.get("/v1/api-keys").await.json["total"],
+        1,
+        "its administrative key lists service keys only"
+    );
+    let faults = serde_json::from_str(block_of_the_docs("json")).unwrap();
+    let pending = rehearsal.control(Method::POST, "faults", faults).await;
+    assert_eq!(pending["faults"][0]["times"], 2);
+}
+
+#[tokio::test]
+async fn writes_at_the_same_time_all_count() {
+    let rehearsal = Rehearsal::start().await;
+    let ids = futures_util::future::join_all((0..20).map(|_| rehearsal.create_plain())).await;
+    assert_eq!(ids.iter().collect::<HashSet<_>>().len(), 20);
+    assert_eq!(rehearsal.get("/v1/api-keys").await.json["total"], 26);
 }
 
 #[test]

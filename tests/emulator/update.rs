@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{Rehearsal, assert_envelope, names, plain, text, with};
+use crate::harness::{Rehearsal, assert_envelope, names, plain, with};
 
 #[tokio::test]
 async fn a_put_changes_only_what_it_names_and_moves_the_date_of_the_last_update() {

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Rehearsal, plain, text, with};
+use crate::harness::{Rehearsal, mask, plain, text, with};
 
 #[tokio::test]
 async fn the_virtual_clock_starts_at_the_seed_and_sets_the_date_header() {
@@ -77,7 +77,7 @@ async fn a_scheduled_rotation_issues_a_secret_that_no_answer_tells() {
     rehearsal.control(Method::POST, "clock", json!({"set": "2026-11-30T00:10:00Z"})).await;
     assert_eq!(rehearsal.models(&before).await, 200, "in transition");
     let key = rehearsal.read(&id).await;
-    assert_ne!(key["key"], format!("{}*****{}", &before[..2], &before[25..]));
+    assert_ne!(key["key"], mask(&before));
     assert_eq!(key["rotation_policy"]["next_rotation_at"], "2026-12-07T00:00:00.000Z");
     assert_eq!(key["last_updated_at"], "2026-11-30T00:00:00.000Z");
     rehearsal.advance("30m").await;
