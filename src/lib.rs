@@ -10,13 +10,16 @@
 
 pub mod api;
 pub mod apply;
+pub mod cli;
 pub mod desired;
 pub mod diagnostic;
 pub mod diff;
 pub mod emulator;
+pub mod import;
 pub mod live;
 pub mod model;
 pub mod plan;
+pub mod render;
 pub mod report;
 pub mod scopes;
 pub mod secrets;

@@ -8,7 +8,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::apply::{ApplyOptions, Stop, apply};
 use crate::desired::Desired;
 use crate::plan::Plan;
-use crate::render::{self, Mode};
+use crate::render::Style;
+use crate::render::{self, text::Mode};
 use crate::report::{Event, Report};
 use crate::secrets::Escrow;
 
@@ -61,7 +62,7 @@ async fn run_with(
         .exit(Exit::Refused));
     }
     if !plan.changes.is_empty() && !args.yes && args.expect_plan.is_none() {
-        confirm(&plan, format)?;
+        confirm(&plan, format, &output.stderr)?;
     }
 
     let options = ApplyOptions {
@@ -74,7 +75,7 @@ async fn run_with(
     let progress = Progress::new(plan.changes.len(), output, format);
     let escrow = Escrow::at(&global.work_dir);
     let report = apply(&plan, &session.reader, &session.writer, &escrow, &options, &stop, &|event| {
-        progress.show(&event, output);
+        progress.show(&event, &plan, output);
     })
     .await;
     listener.abort();
@@ -85,7 +86,7 @@ async fn run_with(
         OutputFormat::Json => output.data(&render::json::report(&report, &plan, exit.code())),
         OutputFormat::Text if plan.changes.is_empty() => {}
         OutputFormat::Text => {
-            output.data(&render::text::report(&report, &plan, exit.code(), &output.stdout));
+            output.data(&render::text::report(&report, &plan, Some(exit.code()), &output.stdout));
         }
     }
     Ok(exit)
@@ -104,22 +105,18 @@ fn exit(plan: &Plan, report: &Report) -> Exit {
 }
 
 /// Asks; anything but `yes` declines, and without a terminal nothing is guessed.
-fn confirm(plan: &Plan, format: OutputFormat) -> Result<(), CommandError> {
+fn confirm(plan: &Plan, format: OutputFormat, style: &Style) -> Result<(), CommandError> {
     if !std::io::stdin().is_terminal() || format == OutputFormat::Json {
         return Err(CommandError::message("there is nobody to ask: standard input is no terminal")
             .hint("say --yes to apply whatever the plan is")
             .hint(format!("or approve exactly this plan: --expect-plan {}", plan.digest())));
     }
     let mut stderr = std::io::stderr();
-    let question = render::text::question(plan);
+    let question = render::text::question(plan, style);
     stderr.write_all(question.as_bytes()).and_then(|()| stderr.flush()).map_err(CommandError::new)?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).map_err(CommandError::new)?;
-    if answer.trim() == "yes" {
-        Ok(())
-    } else {
-        Err(CommandError::message("declined; nothing was written"))
-    }
+    if answer.trim() == "yes" { Ok(()) } else { Err(CommandError::message("declined; nothing was written")) }
 }
 
 /// The first Ctrl-C (or SIGTERM, which CI systems send) lets calls in flight finish; the second ends at once.
@@ -131,7 +128,9 @@ async fn listen_for_interrupts(stop: Stop) {
             std::process::exit(i32::from(Exit::Partial.code()));
         }
         stop.request();
-        tracing::warn!("interrupted: calls in flight are finished, nothing new is begun; once more ends at once");
+        tracing::warn!(
+            "interrupted: calls in flight are finished, nothing new is begun; once more ends at once"
+        );
     }
 }
 
@@ -172,12 +171,12 @@ impl Progress {
         Self { bar, total, done: AtomicUsize::new(0) }
     }
 
-    fn show(&self, event: &Event<'_>, output: &Output) {
+    fn show(&self, event: &Event<'_>, plan: &Plan, output: &Output) {
         let done = match event {
             Event::Finished { .. } => self.done.fetch_add(1, Ordering::SeqCst) + 1,
             Event::Started { .. } | Event::Verifying { .. } => self.done.load(Ordering::SeqCst),
         };
-        let line = render::text::event_line(event, done, self.total, &output.stderr);
+        let line = render::text::event_line(event, plan, done, self.total, &output.stderr);
         if self.bar.is_hidden() {
             if let Some(line) = line {
                 output.talk(&format!("{line}\n"));

@@ -9,10 +9,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Keeps the API keys of a Portkey organisation equal to a reviewed YAML file.
 #[derive(Debug, Parser)]
 #[command(name = "portkey-sync", version, about, max_term_width = 100, propagate_version = true)]
-#[command(after_help = "Start with:  portkey-sync plan --emulator        (an embedded emulator; no account needed)
+#[command(
+    after_help = "Start with:  portkey-sync plan --emulator        (an embedded emulator; no account needed)
 
 Exit codes:  0 done or nothing to do; 1 failed, nothing changed; 2 changes pending (--detailed-exitcode);
-             3 changed, but not everything is done; 4 refused or blocked; 64 wrong usage; 130 interrupted")]
+             3 changed, but not everything is done; 4 refused or blocked; 64 wrong usage; 130 interrupted"
+)]
 pub(super) struct Cli {
     #[command(flatten)]
     pub(super) global: GlobalArgs,

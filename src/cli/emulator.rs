@@ -26,9 +26,9 @@ pub(super) async fn run(
     if args.allow_non_loopback && !args.listen.ip().is_loopback() {
         output.complain("warning: other machines can reach this emulator and everything in it\n");
     }
-    let mut running = start(options).await.map_err(|error| {
-        CommandError::new(error).hint("choose a free port with --listen 127.0.0.1:0")
-    })?;
+    let mut running = start(options)
+        .await
+        .map_err(|error| CommandError::new(error).hint("choose a free port with --listen 127.0.0.1:0"))?;
     output.data(&format!("listening on {}\n", running.base_url()));
     if generated {
         // A key of this emulator and of nothing else; without it nobody could talk to it.

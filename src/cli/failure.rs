@@ -5,6 +5,8 @@ use super::exit::Exit;
 /// Why a command could not be carried out.
 #[derive(Debug)]
 pub(super) struct CommandError {
+    /// Stable and short, for programs: `io`, `call-failed`, `usage`.
+    pub(super) code: &'static str,
     pub(super) error: anyhow::Error,
     pub(super) hints: Vec<String>,
     pub(super) exit: Exit,
@@ -13,7 +15,7 @@ pub(super) struct CommandError {
 impl CommandError {
     /// A failure after which certainly nothing changed.
     pub(super) fn new(error: impl Into<anyhow::Error>) -> Self {
-        Self { error: error.into(), hints: Vec::new(), exit: Exit::Failed }
+        Self { code: "failed", error: error.into(), hints: Vec::new(), exit: Exit::Failed }
     }
 
     /// A failure with a message of its own.
@@ -30,6 +32,12 @@ impl CommandError {
     /// Adds what to do, if anything is known.
     pub(super) fn maybe_hint(mut self, hint: Option<impl Into<String>>) -> Self {
         self.hints.extend(hint.map(Into::into));
+        self
+    }
+
+    /// Says for programs what kind of failure this is.
+    pub(super) fn code(mut self, code: &'static str) -> Self {
+        self.code = code;
         self
     }
 

@@ -33,8 +33,7 @@ pub(super) async fn run(
     };
     let session = Session::open(global, output).await?;
     let names = Names::used_by(&desired);
-    let mut live =
-        refresh(&session.reader, &names).await.map_err(planning::refresh_failed)?;
+    let mut live = refresh(&session.reader, &names).await.map_err(planning::refresh_failed)?;
     // Only whole objects tell the rotation policy, unless rows carry it.
     let unread: BTreeSet<_> = live
         .keys

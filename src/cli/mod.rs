@@ -26,7 +26,7 @@ pub use exit::Exit;
 use failure::CommandError;
 use output::Output;
 
-use crate::render::{self, Style};
+use crate::render;
 
 /// Runs one command line.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -79,7 +79,7 @@ fn fail(error: &CommandError, format: OutputFormat, output: &Output) -> Exit {
             output.complain(&render::text::failure(&message, &causes, &[], &error.hints, &output.stderr));
         }
         OutputFormat::Json => {
-            output.data(&render::json::error(&message, &causes, &error.hints, error.exit.code()));
+            output.data(&render::json::error(error.code, &message, &causes, &error.hints, error.exit.code()));
         }
     }
     error.exit
@@ -149,19 +149,19 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> Exit {
         NEIGHBOURS.iter().find(|(theirs, _)| *theirs == word).map(|(_, ours)| *ours)
     });
     let hint = ours.map(|ours| format!("here it is: {ours}"));
-    let wants_json = arguments.windows(2).any(|pair| pair.first().is_some_and(|arg| arg == "--format") && pair.last().is_some_and(|arg| arg == "json"))
-        || arguments.iter().any(|argument| argument == "--format=json");
+    let wants_json = arguments.windows(2).any(|pair| {
+        pair.first().is_some_and(|arg| arg == "--format") && pair.last().is_some_and(|arg| arg == "json")
+    }) || arguments.iter().any(|argument| argument == "--format=json");
     if wants_json {
         let text = error.to_string();
         let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
         let hints: Vec<String> = hint.into_iter().collect();
-        write_stdout(&render::json::error(message, &[], &hints, Exit::Usage.code()));
+        write_stdout(&render::json::error("usage", message, &[], &hints, Exit::Usage.code()));
     } else {
         let shown = error.print();
         drop(shown);
         if let Some(hint) = hint {
-            let style = Style { color: false, width: 100 };
-            write_stderr(&render::text::hints(&[hint], &style));
+            write_stderr(&format!("\nhint: {hint}\n"));
         }
     }
     Exit::Usage

@@ -34,10 +34,8 @@ impl Output {
         let width = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).or_else(|| {
             terminal_size::terminal_size().map(|(terminal_size::Width(width), _)| usize::from(width))
         });
-        let style = |is_terminal| Style {
-            color: color(is_terminal),
-            width: width.unwrap_or(DEFAULT_WIDTH).max(40),
-        };
+        let style =
+            |is_terminal| Style { color: color(is_terminal), width: width.unwrap_or(DEFAULT_WIDTH).max(40) };
         Self {
             stdout: style(io::stdout().is_terminal()),
             stderr: style(io::stderr().is_terminal()),

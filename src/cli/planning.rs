@@ -7,7 +7,8 @@ use crate::diff::needs_hydration;
 use crate::live::{Live, Names, RefreshError, RunningKey, hydrate, refresh};
 use crate::model::KeyId;
 use crate::plan::{Absence, Contract, Inputs, Plan, PlanOptions, Prune, plan};
-use crate::render::{self, Mode, PlanContext, Verbosity};
+use crate::render::text::{Mode, PlanContext};
+use crate::render::{self, Verbosity};
 use crate::secrets::Escrow;
 
 use super::args::{GlobalArgs, OutputFormat, PlanArgs, PlanningArgs};

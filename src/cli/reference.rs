@@ -14,13 +14,18 @@ use super::output::Output;
 pub(super) fn schema(of: SchemaOf, output: &Output) -> Result<Exit, CommandError> {
     let schema = match of {
         SchemaOf::Keys => desired::schema(),
-        SchemaOf::Plan => render::json::plan_schema(),
-        SchemaOf::Report => render::json::report_schema(),
-        SchemaOf::Diagnostics => render::json::diagnostics_schema(),
+        SchemaOf::Plan => published("plan.schema.json"),
+        SchemaOf::Report => published("report.schema.json"),
+        SchemaOf::Diagnostics => published("diagnostics.schema.json"),
     };
     let text = serde_json::to_string_pretty(&schema).map_err(CommandError::new)?;
     output.data(&format!("{text}\n"));
     Ok(Exit::Done)
+}
+
+fn published(file: &str) -> serde_json::Value {
+    let schemas = render::json::schemas();
+    schemas.into_iter().find(|(name, _)| *name == file).map(|(_, schema)| schema).unwrap_or_default()
 }
 
 pub(super) fn completions(shell: clap_complete::Shell, output: &Output) -> Exit {

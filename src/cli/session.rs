@@ -34,22 +34,24 @@ impl Session {
                 .hint("add --emulator")
                 .exit(super::exit::Exit::Usage));
         }
-        let (key, _) = api_key_from_env_or_file(args.api_key_file.as_deref(), |name| std::env::var(name).ok())
-            .map_err(|error| {
-                let hint = error.hint();
-                CommandError::new(error)
-                    .maybe_hint(hint)
-                    .hint("without an account: add --emulator, and nothing leaves this machine")
-            })?;
+        let (key, _) =
+            api_key_from_env_or_file(args.api_key_file.as_deref(), |name| std::env::var(name).ok()).map_err(
+                |error| {
+                    let hint = error.hint();
+                    CommandError::new(error)
+                        .maybe_hint(hint)
+                        .hint("without an account: add --emulator, and nothing leaves this machine")
+                },
+            )?;
         Self::connect(&args.base_url, key, args, None)
     }
 
     async fn open_emulator(args: &GlobalArgs, output: &Output) -> Result<Self, CommandError> {
         make_work_folder(&args.work_dir).map_err(|error| {
-            CommandError::new(anyhow::Error::new(error).context(format!(
-                "the work folder `{}` cannot be made",
-                args.work_dir.display()
-            )))
+            CommandError::new(
+                anyhow::Error::new(error)
+                    .context(format!("the work folder `{}` cannot be made", args.work_dir.display())),
+            )
         })?;
         let state = args.work_dir.join("emulator.json");
         let seed = match &args.seed {
@@ -58,8 +60,11 @@ impl Session {
         }
         .map_err(CommandError::new)?;
         let whose = if state.exists() { "as the last run left it" } else { "new" };
-        let options =
-            emulator::Options { seed: Some(seed), state: Some(state.clone()), ..emulator::Options::default() };
+        let options = emulator::Options {
+            seed: Some(seed),
+            state: Some(state.clone()),
+            ..emulator::Options::default()
+        };
         let running = emulator::start(options).await.map_err(|error| {
             CommandError::new(error).hint(format!("delete {} to start over", state.display()))
         })?;

@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::output::Output;
 
 pub(super) fn run(global: &GlobalArgs, args: &ValidateArgs, output: &Output) -> Exit {
-    let loaded = load(&arguments(global));
+    let loaded = load(&arguments(global), &mut std::io::stdin().lock());
     let valid = loaded.desired.is_some();
     match args.format {
         OutputFormat::Json => output.data(&render::json::diagnostics(&loaded.diagnostics, &loaded.sources)),
@@ -27,7 +27,7 @@ pub(super) fn run(global: &GlobalArgs, args: &ValidateArgs, output: &Output) -> 
 
 /// Reads the files and shows every complaint; `None` if they cannot be used, and all has been said.
 pub(super) fn read(global: &GlobalArgs, format: OutputFormat, output: &Output) -> Option<Desired> {
-    let loaded = load(&arguments(global));
+    let loaded = load(&arguments(global), &mut std::io::stdin().lock());
     if loaded.desired.is_none() && format == OutputFormat::Json {
         output.data(&render::json::diagnostics(&loaded.diagnostics, &loaded.sources));
         return None;
@@ -42,7 +42,7 @@ pub(super) fn read(global: &GlobalArgs, format: OutputFormat, output: &Output) -
 }
 
 fn arguments(global: &GlobalArgs) -> Vec<FileArgument> {
-    global.files.iter().map(|path| FileArgument::from(path.as_path())).collect()
+    global.files.iter().cloned().map(FileArgument::from).collect()
 }
 
 /// The files as the user named them.

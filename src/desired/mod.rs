@@ -145,12 +145,3 @@ pub struct KeySpec {
     /// Compared and sent whole.
     pub rotation_policy: Setting<RotationPolicy>,
 }
-
-/// TEMP
-#[derive(Debug, thiserror::Error)]
-#[error("x")]
-pub struct TargetError;
-/// TEMP
-pub fn sink_target(_sink: &Sink, _address: &KeyAddress) -> Result<std::path::PathBuf, TargetError> {
-    Err(TargetError)
-}

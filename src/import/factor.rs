@@ -134,5 +134,8 @@ fn unused(taken: &Mapping, name: &str) -> String {
     if !taken.contains_key(name) {
         return name.to_owned();
     }
-    (2..).map(|n: usize| format!("{name}-{n}")).find(|name| !taken.contains_key(name.as_str())).unwrap_or_default()
+    (2..)
+        .map(|n: usize| format!("{name}-{n}"))
+        .find(|name| !taken.contains_key(name.as_str()))
+        .unwrap_or_default()
 }

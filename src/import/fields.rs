@@ -89,10 +89,7 @@ fn rotation_policy(policy: &RotationPolicy) -> Mapping {
     let pairs = [
         ("rotation_period", rotation_period.as_ref().map(value)),
         ("rotation_period_days", rotation_period_days.as_ref().map(value)),
-        (
-            "next_rotation_at",
-            next_rotation_at.filter(|_| !scheduled).map(|at| Value::from(at.to_string())),
-        ),
+        ("next_rotation_at", next_rotation_at.filter(|_| !scheduled).map(|at| Value::from(at.to_string()))),
         ("key_transition_period_ms", key_transition_period_ms.as_ref().map(value)),
     ];
     mapping(pairs)

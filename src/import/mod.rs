@@ -99,7 +99,10 @@ pub fn import(live: &Live, options: &ImportOptions) -> Imported {
         root.insert("managed_by".into(), owner.as_str().into());
     }
     if !unknown_scopes.is_empty() {
-        root.insert("known_scopes".into(), unknown_scopes.iter().map(|scope| Value::from(scope.as_str())).collect());
+        root.insert(
+            "known_scopes".into(),
+            unknown_scopes.iter().map(|scope| Value::from(scope.as_str())).collect(),
+        );
     }
     if !factored.scope_sets.is_empty() {
         root.insert("scope_sets".into(), Value::Mapping(factored.scope_sets));

@@ -6,7 +6,7 @@ use super::{
     Action, Blocked, BlockedReason, Candidate, Change, Commit, DESCRIPTION_LIMIT, Harm, Inputs, KeySnapshot,
     Note, Plan, Prune, Reason, Request, UnmentionedKey, Waiting, guards, marks, rename, request,
 };
-use crate::desired::{DesiredKey, Presence, sink_target};
+use crate::desired::{DesiredKey, Presence, Sink, sink_path};
 use crate::diagnostic::nearest;
 use crate::diff::{Diff, Entry, FieldChange, Found, Identified, UnresolvedName, diff};
 use crate::live::{Completeness, LiveKey};
@@ -276,7 +276,9 @@ fn commit(inputs: &Inputs<'_>, entry: &Entry<'_>, live: &LiveKey) -> Result<Comm
     let mut deliveries = Vec::new();
     for name in &desired.deliver_to {
         let Some(sink) = inputs.desired.sinks.get(name) else { continue };
-        let target = sink_target(sink, &desired.address)
+        let Sink::File { template } = sink;
+        let id = desired.id.as_ref();
+        let target = sink_path(template, &desired.address, id)
             .map_err(|error| BlockedReason::BadTarget { error: error.to_string() })?;
         deliveries.push(Delivery { sink: Some(name.clone()), target });
     }

@@ -1,0 +1,81 @@
+//! Text for people.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Style, Verbosity};
+use crate::diagnostic::{Diagnostic, Sources};
+use crate::plan::Plan;
+use crate::report::{Event, Report};
+
+/// What a plan does not know about itself.
+#[derive(Clone, Debug)]
+pub struct PlanContext<'a> {
+    /// The scope sets of the files, for showing scopes as they were written.
+    pub scope_sets: &'a BTreeMap<String, BTreeSet<String>>,
+    /// The files as the user knows them: `keys.yaml`.
+    pub files: &'a str,
+    /// How much to show.
+    pub verbosity: Verbosity,
+    /// The command line that applies exactly this plan.
+    pub next_command: Option<String>,
+    /// What comes after it.
+    pub mode: Mode,
+}
+
+/// What happens after the plan was shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Nothing: the last line says so, and what to type next.
+    #[default]
+    Preview,
+    /// It is applied.
+    AboutToApply,
+}
+
+/// The plan: what changes, what needs a person, what to type next.
+pub fn plan(plan: &Plan, context: &PlanContext<'_>, style: &Style) -> String {
+    let _ = (plan, context, style);
+    String::new()
+}
+
+/// The question before an apply, ending where the answer is typed.
+pub fn question(plan: &Plan, style: &Style) -> String {
+    let _ = (plan, style);
+    String::new()
+}
+
+/// What was done: the errors of failed keys, what else needs a person, counts.
+pub fn report(report: &Report, plan: &Plan, exit_code: Option<u8>, style: &Style) -> String {
+    let _ = (report, plan, exit_code, style);
+    String::new()
+}
+
+/// One line for one finished change, for logs; `None` for events that need no line. `done` counts this one.
+pub fn event_line(
+    event: &Event<'_>,
+    plan: &Plan,
+    done: usize,
+    total: usize,
+    style: &Style,
+) -> Option<String> {
+    let _ = (event, plan, done, total, style);
+    None
+}
+
+/// Complaints about files, each with its place and remedy, and a line that counts them.
+pub fn diagnostics(diagnostics: &[Diagnostic], sources: &Sources, style: &Style) -> String {
+    let _ = (diagnostics, sources, style);
+    String::new()
+}
+
+/// An error: what failed, what it came of, what is so now, what to do.
+pub fn failure(
+    message: &str,
+    causes: &[String],
+    facts: &[String],
+    hints: &[String],
+    style: &Style,
+) -> String {
+    let _ = (message, causes, facts, hints, style);
+    String::new()
+}
