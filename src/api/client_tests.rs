@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::super::test_server::{DATE, Server, Step, ok, refuse, say};
-use super::super::{Effect, ErrorKind, Fault};
+use super::super::{Effect, ErrorKind};
 use super::*;
 use crate::model::{KeyKind, WorkspaceId};
 
@@ -500,6 +500,9 @@ impl std::io::Write for Log {
 async fn no_log_line_and_no_error_holds_a_secret() {
     let log = Log::default();
     let writer = log.clone();
+    // With one subscriber alone, tracing asks only the thread that comes by a log line first, and that
+    // may be another test's: then the line is off for everybody.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
         .with_ansi(false)
@@ -525,11 +528,11 @@ async fn no_log_line_and_no_error_holds_a_secret() {
 }
 
 #[tokio::test]
-async fn an_answer_without_end_is_cut_short() {
+async fn a_refusal_that_goes_on_and_on_is_reported_without_its_text() {
     let mut endless = b"HTTP/1.1 500 Internal Server Error\r\n\r\n".to_vec();
     endless.resize(200_000, b'x');
     let (_server, _, writer) = serve(vec![Step::Say(endless)]).await;
     let error = writer.create_key(&new_key()).await.unwrap_err();
     assert_eq!(error.to_string(), "POST /api-keys/workspace/user answered 500 (1 attempt)");
-    assert!(!matches!(error.kind, ErrorKind::Unreadable { fault: Fault::TooLong, .. }));
+    assert_eq!(error.effect(), Effect::Unknown);
 }

@@ -131,7 +131,7 @@ impl ApiError {
     /// (portkey-api.md 6).
     pub fn meaning(&self) -> Option<&'static str> {
         match &self.kind {
-            ErrorKind::Status(answer) => self.meaning_of(answer.status),
+            ErrorKind::Status(answer) => self.meaning_of(answer),
             ErrorKind::Unreadable { fault: Fault::NotJson { .. }, .. } => {
                 Some("something else than the Admin API answers at the base URL: a proxy, or a login page")
             }
@@ -147,9 +147,9 @@ impl ApiError {
         }
     }
 
-    fn meaning_of(&self, status: u16) -> Option<&'static str> {
+    fn meaning_of(&self, answer: &Answer) -> Option<&'static str> {
         let creates = self.method == "POST" && !self.rotates();
-        match status {
+        match answer.status {
             300..=399 => Some("the service has moved, or a login page is in the way"),
             400 | 409 if self.rotates() => {
                 Some("an earlier rotation may still be in transition, or the period is not allowed")
@@ -161,6 +161,7 @@ impl ApiError {
                 "one of: it is gone, it belongs to another workspace, the API key lacks a scope, \
                  the organisation's plan or its security settings forbid it",
             ),
+            404 if answer.vendor_code.is_some() => Some("there is no such thing any more, or never was"),
             404 => Some("there is no such thing, or the base URL is not that of the Admin API"),
             409 => Some("it exists already, or something else depends on it"),
             429 => Some("too many requests for this API key or organisation"),
@@ -187,7 +188,9 @@ impl ApiError {
                 300..=399 => Some("if the new place is to be trusted, make it the base URL"),
                 401 => Some("check PORTKEY_ADMIN_API_KEY, PORTKEY_API_KEY or the file of --api-key-file"),
                 403 => Some("`portkey-sync explain permissions` lists the scopes that the API key needs"),
-                404 => Some("the base URL of Portkey's cloud is https://api.portkey.ai/v1"),
+                404 if answer.vendor_code.is_none() => {
+                    Some("the base URL of Portkey's cloud is https://api.portkey.ai/v1")
+                }
                 429 => Some("lower --concurrency, or run again later"),
                 _ => None,
             },
@@ -335,6 +338,15 @@ mod tests {
         assert!(meaning("POST", "/api-keys/k/rotate", 409).contains("in transition"));
         assert!(meaning("POST", "/api-keys/k/rotate", 400).contains("in transition"));
         assert!(meaning("PUT", "/api-keys/k", 409).contains("exists already"));
+    }
+
+    #[test]
+    fn a_not_found_that_is_not_the_admin_apis_own_hints_at_the_base_url() {
+        let mut error = refused("GET", "/api-keys/k", 404);
+        assert_eq!(error.hint(), None);
+        error.kind = ErrorKind::Status(Answer { status: 404, ..Answer::default() });
+        assert!(error.hint().unwrap().contains("/v1"));
+        assert!(error.meaning().unwrap().contains("base URL"));
     }
 
     #[test]

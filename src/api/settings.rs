@@ -117,8 +117,11 @@ pub enum ApiKeyError {
 /// The variables that may hold the API key, in order.
 const VARIABLES: [&str; 2] = ["PORTKEY_ADMIN_API_KEY", "PORTKEY_API_KEY"];
 
-/// A key file longer than this is no key file.
-const LONGEST_KEY_FILE: u64 = 64 * 1024;
+/// Keys have some 28 characters (portkey-api.md 2.3).
+const LONGEST_KEY: usize = 1024;
+
+/// More of a key file is not read.
+const LONGEST_KEY_FILE: u64 = 4096;
 
 impl Settings {
     /// The settings with every default: 10 s to connect, 30 s a request, retries for two minutes.
@@ -211,7 +214,7 @@ pub fn api_key_from_env_or_file(
 /// The text of the file, or `None` if it is no text.
 fn read_key_file(path: &Path) -> std::io::Result<Option<Zeroizing<String>>> {
     // Room for all of it at once: a growing buffer would leave copies of the key behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(8192));
     std::fs::File::open(path)?.take(LONGEST_KEY_FILE).read_to_end(&mut bytes)?;
     Ok(std::str::from_utf8(&bytes).ok().map(|text| Zeroizing::new(text.to_owned())))
 }
@@ -226,6 +229,8 @@ fn checked(text: &str, origin: KeySource) -> Result<(Secret, KeySource), ApiKeyE
 fn key_problem(key: &str) -> Option<&'static str> {
     if key.is_empty() {
         Some("is empty")
+    } else if key.len() > LONGEST_KEY {
+        Some("is too long for a key")
     } else if key.contains(['\n', '\r']) {
         Some("has more than one line")
     } else if key.contains(char::is_whitespace) {
@@ -385,7 +390,8 @@ mod tests {
 
     #[test]
     fn a_key_file_that_holds_no_key_is_refused_without_showing_it() {
-        let problems: [(&[u8], &str); 6] = [
+        let problems: [(&[u8], &str); 7] = [
+            (&[b'x'; 10_000], "is too long for a key"),
             (b"", "is empty"),
             (b" \n", "is empty"),
             (b"hunter2\nhunter3\n", "has more than one line"),

@@ -191,7 +191,11 @@ impl Transport {
                 effect = Effect::Unknown;
             }
             let next = retry::next(call.verb, &kind);
-            let pause = pauses.next().unwrap_or_default().max(asked_pause(&kind).unwrap_or_default());
+            let pause = match (next, asked_pause(&kind)) {
+                // The service knows best when it will serve again, and this pause is everybody's.
+                (Next::AgainTogether, Some(asked)) => asked.max(self.backoff_base),
+                (_, asked) => pauses.next().unwrap_or_default().max(asked.unwrap_or_default()),
+            };
             match next {
                 Next::GiveUp => return Err(call.failed(kind, attempts, effect)),
                 Next::Again => failures += 1,
@@ -284,7 +288,7 @@ impl Transport {
         }
         match serde_json::from_slice(&body) {
             // What shows a key is a key or a receipt, whatever else it says: no secret is given away.
-            Ok(json) if is_refusal(&json) && json.get("key").is_none() => {
+            Ok(json) if is_refusal(&json) && !json.get("key").is_some_and(Value::is_string) => {
                 let said = refusal_in(&json, self.key.to_str().unwrap_or_default());
                 let (vendor_code, message) = (said.vendor_code, said.message);
                 Err(ErrorKind::Status(Answer { status, vendor_code, message, ..Answer::default() }))
