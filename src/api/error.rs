@@ -187,7 +187,7 @@ impl ApiError {
             ErrorKind::Status(answer) => match answer.status {
                 300..=399 => Some("if the new place is to be trusted, make it the base URL"),
                 401 => Some("check PORTKEY_ADMIN_API_KEY, PORTKEY_API_KEY or the file of --api-key-file"),
-                403 => Some("`portkey-sync explain permissions` lists the scopes that the API key needs"),
+                403 => Some("README.md lists the scopes that the API key needs, under \"The API key\""),
                 404 if answer.vendor_code.is_none() => {
                     Some("the base URL of Portkey's cloud is https://api.portkey.ai/v1")
                 }
@@ -359,7 +359,7 @@ mod tests {
     #[test]
     fn a_write_of_unknown_outcome_hints_at_a_look() {
         let mut error = refused("PUT", "/api-keys/k", 403);
-        assert!(error.hint().unwrap().contains("explain permissions"));
+        assert!(error.hint().unwrap().contains("lists the scopes"));
         error.effect = Effect::Unknown;
         assert!(error.hint().unwrap().contains("plan"));
     }

@@ -51,8 +51,8 @@ pub struct KeyRow {
     pub next_usage_reset_at: Option<Timestamp>,
     /// In the order as submitted.
     pub scopes: Option<Vec<String>>,
-    /// `defaults.metadata`. A value that is not text is given as JSON, and stands in `unknown_values`.
-    pub metadata: Option<BTreeMap<String, String>>,
+    /// `defaults.metadata`. A value that is not text is kept as it is, and stands in `unknown_values`.
+    pub metadata: Option<BTreeMap<String, Value>>,
     /// `defaults.config_id`, always the UUID.
     pub config_id: Option<ConfigId>,
     /// The field at the top, where there is one: the one in `defaults` reads `false` even when

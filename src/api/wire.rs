@@ -79,7 +79,7 @@ pub(super) fn key_row(json: Value) -> Result<KeyRow, MalformedField> {
     let own_override = key.flag("allow_config_override")?;
     let (mut metadata, mut config_id, mut default_override) = (None, None, None);
     if let Some(mut defaults) = key.object("defaults")? {
-        metadata = defaults.object("metadata")?.map(|entries| entries.into_texts(&mut notes));
+        metadata = defaults.object("metadata")?.map(|entries| entries.into_entries(&mut notes));
         config_id = defaults.text("config_id")?.map(ConfigId::new);
         default_override = defaults.flag("allow_config_override")?;
         defaults.finish(&[], &mut notes);
@@ -369,21 +369,12 @@ impl Object {
         self.object("usage_limits")
     }
 
-    /// Every field as text. Metadata is text in all that was seen, but documented as anything.
-    fn into_texts(self, notes: &mut Notes) -> BTreeMap<String, String> {
-        let mut texts = BTreeMap::new();
-        for (name, value) in self.fields {
-            let text = match value {
-                Value::String(text) => text,
-                other => {
-                    let text = other.to_string();
-                    notes.unknown_value(format!("{}{}", self.prefix, clean(&name, LONGEST_VALUE)), &text);
-                    text
-                }
-            };
-            texts.insert(name, text);
+    /// Every field as it is. Metadata is text in all that was seen, but documented as anything.
+    fn into_entries(self, notes: &mut Notes) -> BTreeMap<String, Value> {
+        for (name, value) in self.fields.iter().filter(|(_, value)| !value.is_string()) {
+            notes.unknown_value(format!("{}{}", self.prefix, clean(name, LONGEST_VALUE)), &value.to_string());
         }
-        texts
+        self.fields.into_iter().collect()
     }
 
     /// Notes what nobody took, save for bookkeeping.

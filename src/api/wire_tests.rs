@@ -216,7 +216,7 @@ fn unknown_fields_and_values_are_kept_and_listed_in_order() {
     assert_eq!(row.kind, None);
     assert_eq!(row.status, Some(KeyStatus::Other("dormant".to_owned())));
     assert_eq!(row.rate_limits.unwrap()[0].unit, RateLimitUnit::Other("rpy".to_owned()));
-    assert_eq!(row.metadata.unwrap()["level"], "3");
+    assert_eq!(row.metadata.unwrap()["level"], 3);
 }
 
 #[test]

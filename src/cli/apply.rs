@@ -58,6 +58,7 @@ async fn run_with(
             "this is not the plan that was approved: expected {expected}, now {}",
             plan.digest()
         ))
+        .code("other-plan")
         .hint("look again with: portkey-sync plan")
         .exit(Exit::Refused));
     }
@@ -108,6 +109,7 @@ fn exit(plan: &Plan, report: &Report) -> Exit {
 fn confirm(plan: &Plan, format: OutputFormat, style: &Style) -> Result<(), CommandError> {
     if !std::io::stdin().is_terminal() || format == OutputFormat::Json {
         return Err(CommandError::message("there is nobody to ask: standard input is no terminal")
+            .code("nobody-to-ask")
             .hint("say --yes to apply whatever the plan is")
             .hint(format!("or approve exactly this plan: --expect-plan {}", plan.digest())));
     }
@@ -116,7 +118,11 @@ fn confirm(plan: &Plan, format: OutputFormat, style: &Style) -> Result<(), Comma
     stderr.write_all(question.as_bytes()).and_then(|()| stderr.flush()).map_err(CommandError::new)?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).map_err(CommandError::new)?;
-    if answer.trim() == "yes" { Ok(()) } else { Err(CommandError::message("declined; nothing was written")) }
+    if answer.trim() == "yes" {
+        Ok(())
+    } else {
+        Err(CommandError::message("declined; nothing was written").code("declined"))
+    }
 }
 
 /// The first Ctrl-C (or SIGTERM, which CI systems send) lets calls in flight finish; the second ends at once.

@@ -63,7 +63,7 @@ pub(super) struct GlobalArgs {
         help_heading = "Connection"
     )]
     pub(super) base_url: String,
-    /// Read the API key from a file, if neither PORTKEY_ADMIN_API_KEY nor PORTKEY_API_KEY is set
+    /// Read the API key from a file, if neither `PORTKEY_ADMIN_API_KEY` nor `PORTKEY_API_KEY` is set
     #[arg(long, value_name = "PATH", global = true, help_heading = "Connection")]
     pub(super) api_key_file: Option<PathBuf>,
     /// Certificates to trust besides the system's, PEM

@@ -133,6 +133,7 @@ pub(super) async fn read_live(desired: &Desired, session: &Session) -> Result<Li
 pub(super) fn refresh_failed(error: RefreshError) -> CommandError {
     let (own, call, meaning) = (error.hint(), error.call().hint(), error.call().meaning());
     CommandError::new(error)
+        .code("call-failed")
         .maybe_hint(meaning.map(|meaning| format!("this can mean: {meaning}")))
         .maybe_hint(own)
         .maybe_hint(call)
@@ -159,12 +160,14 @@ fn targets(
                     .map(|nearest| format!("did you mean `{nearest}`?"));
                 return Err(CommandError::message(format!("no key in the files has the address `{word}`"))
                     .maybe_hint(nearest)
+                    .code("usage")
                     .exit(Exit::Usage));
             }
             _ => {
                 let names: Vec<String> = matching.iter().map(|address| format!("`{address}`")).collect();
                 return Err(CommandError::message(format!("`{word}` can mean {}", names.join(" or ")))
                     .hint("write more of the address")
+                    .code("usage")
                     .exit(Exit::Usage));
             }
         }

@@ -32,6 +32,7 @@ impl Session {
         if args.seed.is_some() {
             return Err(CommandError::message("--seed is for an emulator")
                 .hint("add --emulator")
+                .code("usage")
                 .exit(super::exit::Exit::Usage));
         }
         let (key, _) =
@@ -93,7 +94,7 @@ impl Session {
         };
         let (reader, writer) = api::connect(settings).map_err(|error| {
             let hint = error.hint();
-            CommandError::new(error).maybe_hint(hint)
+            CommandError::new(error).code("connection").maybe_hint(hint)
         })?;
         Ok(Self { reader, writer, mask, emulator })
     }

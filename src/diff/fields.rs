@@ -9,6 +9,10 @@ use crate::model::{ConfigId, Mark, RateLimit, RotationPolicy, UsageLimits};
 
 /// What `before` and `after` mean: the live value and the value once the change is applied.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a plan holds few of them, and boxes would show in every match"
+)]
 pub enum FieldChange {
     /// `name`.
     Name {

@@ -93,7 +93,7 @@ impl<'a> Found<'a> {
             Self::Ambiguous(several) => (None, several),
             Self::Missing | Self::PinMissing | Self::Unresolved(_) => (None, &[]),
         };
-        one.into_iter().chain(several.iter().copied().collect::<Vec<_>>())
+        one.into_iter().chain(several.to_vec())
     }
 }
 

@@ -134,7 +134,7 @@ fn unused(taken: &Mapping, name: &str) -> String {
     if !taken.contains_key(name) {
         return name.to_owned();
     }
-    (2..)
+    (2..1_000_000)
         .map(|n: usize| format!("{name}-{n}"))
         .find(|name| !taken.contains_key(name.as_str()))
         .unwrap_or_default()

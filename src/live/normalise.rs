@@ -47,12 +47,7 @@ pub(super) fn live_key(
         scopes: row.scopes.unwrap_or_default().into_iter().collect(),
         rate_limits,
         usage_limits: row.usage_limits.filter(|limits| *limits != UsageLimits::default()),
-        metadata: row
-            .metadata
-            .unwrap_or_default()
-            .into_iter()
-            .map(|(k, v)| (k, serde_json::Value::String(v)))
-            .collect(),
+        metadata: row.metadata.unwrap_or_default(),
         config_id: row.config_id,
         allow_config_override: row.allow_config_override.unwrap_or(true),
         alert_emails: row.alert_emails.unwrap_or_default().into_iter().collect(),
