@@ -206,3 +206,28 @@ impl RunningKey {
         }
     }
 }
+
+#[cfg(test)]
+impl Live {
+    /// A live side from rows as the API shows them, for tests of what comes after.
+    pub(crate) fn from_rows(rows: Vec<Value>, now: &str) -> Self {
+        let rows: Vec<_> = rows.into_iter().map(|row| crate::api::KeyRow::from_json(row).unwrap()).collect();
+        let mut oddities = BTreeSet::new();
+        let organisation = rows.iter().find_map(|row| row.organisation_id.clone());
+        let carried = normalise::RotationPolicyInRows::Carried;
+        let keys = rows
+            .into_iter()
+            .map(|row| (row.id.clone(), normalise::live_key(row, carried, &mut oddities)))
+            .collect();
+        Self {
+            organisation,
+            keys,
+            completeness: Completeness::Complete,
+            now: now.parse().unwrap(),
+            clock_skew_seconds: 0,
+            names: ResolvedNames::default(),
+            unreadable: BTreeMap::new(),
+            oddities,
+        }
+    }
+}

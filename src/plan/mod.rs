@@ -9,6 +9,8 @@ mod guards;
 mod marks;
 mod rename;
 mod request;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

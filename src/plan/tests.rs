@@ -1,0 +1,517 @@
+//! One `check`: a keys file, live rows, and the plan as lines.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::desired::parse_str;
+use crate::live::Live;
+
+const NOW: &str = "2026-11-22T10:00:00Z";
+const WORKSPACE: &str = "5d0c1f0a-7a3e-4a52-9d55-0b6f7e1a2b3c";
+
+/// The key that the tool runs with: it may list everything.
+fn runner() -> Value {
+    row(
+        "runner",
+        json!({
+            "type": "organisation-service", "workspace_id": null, "key": "ru*****ner",
+            "scopes": ["organisation_service_api_keys.list", "workspace_service_api_keys.list", "workspace_user_api_keys.list"],
+        }),
+    )
+}
+
+/// A live row with nothing set; the id is made from the name.
+fn row(name: &str, with: Value) -> Value {
+    let mut row = json!({
+        "id": id(name), "key": "ab*****xyz", "name": name, "description": null, "type": "workspace-service",
+        "organisation_id": "org-1", "workspace_id": WORKSPACE, "user_id": null, "status": "active",
+        "created_at": "2026-03-01T00:00:00.000Z", "last_updated_at": "2026-03-01T00:00:00.000Z",
+        "creation_mode": "api", "rate_limits": [], "usage_limits": null, "reset_usage": null, "expires_at": null,
+        "last_reset_at": null, "alert_emails": null, "expiry_enforced": 0, "allow_config_override": null,
+        "api_key_defaults_id": null, "scopes": ["completions.write"],
+        "defaults": {"metadata": null, "config_id": null}, "object": "api-key",
+    });
+    for (field, value) in with.as_object().unwrap() {
+        row[field] = value.clone();
+    }
+    row
+}
+
+fn id(name: &str) -> String {
+    let mut text = format!("{name}-00000000");
+    text.truncate(8);
+    format!("{text}-0000-4000-8000-000000000000")
+}
+
+struct Case {
+    yaml: String,
+    rows: Vec<Value>,
+    options: PlanOptions,
+}
+
+fn case(yaml: &str, mut rows: Vec<Value>) -> Case {
+    rows.push(runner());
+    Case {
+        yaml: format!("version: 1\nworkspaces: {{w: {WORKSPACE}}}\n{yaml}"),
+        rows,
+        options: PlanOptions::default(),
+    }
+}
+
+impl Case {
+    fn with(mut self, change: impl FnOnce(&mut PlanOptions)) -> Self {
+        change(&mut self.options);
+        self
+    }
+
+    fn plan(self) -> Plan {
+        let loaded = parse_str("keys.yaml", &self.yaml);
+        let desired = loaded.desired.unwrap_or_else(|| {
+            let messages: Vec<_> = loaded.diagnostics.iter().map(|found| &found.message).collect();
+            panic!("{messages:?}")
+        });
+        let mut live = Live::from_rows(self.rows, NOW);
+        live.names.workspaces.insert("ws-same".to_owned(), crate::model::WorkspaceId::new(WORKSPACE));
+        let mask = Mask::of_live("ru*****ner".to_owned());
+        let running = RunningKey::recognise(&live, &mask, None);
+        plan(&Inputs {
+            desired: &desired,
+            live: &live,
+            running: &running,
+            now: live.now,
+            options: &self.options,
+        })
+    }
+
+    /// The plan as lines: `update w/a {body}`, `blocked w/a Reason {…}`, `refused …`, `waiting …`.
+    #[track_caller]
+    fn check(self, expected: &[&str]) {
+        assert_eq!(lines(&self.plan()), expected);
+    }
+}
+
+#[expect(clippy::use_debug, reason = "only tests read this")]
+fn lines(plan: &Plan) -> Vec<String> {
+    let mut lines = Vec::new();
+    for change in &plan.changes {
+        let action = format!("{:?}", change.action).to_lowercase();
+        let body = match &change.request {
+            Request::Create { body, .. } => serde_json::to_string(body).unwrap(),
+            Request::Update { body, .. } => serde_json::to_string(body).unwrap(),
+            Request::Deliver { held, .. } => held.nonce.clone(),
+            Request::Delete { id } => id.short().to_owned(),
+        };
+        lines.push(format!("{action} {} {body}", change.address));
+    }
+    lines.extend(plan.blocked.iter().map(|blocked| {
+        let reason = format!("{:?}", blocked.reason);
+        let reason = reason.split([' ', '(']).next().unwrap_or_default();
+        format!("blocked {} {reason}", blocked.address)
+    }));
+    lines.extend(plan.refusals.iter().map(|refusal| format!("refused {refusal:?}")));
+    lines.extend(plan.waiting.iter().map(|waiting| format!("waiting {} {}", waiting.address, waiting.until)));
+    lines
+}
+
+fn one(fields: &str) -> String {
+    format!("keys:\n- {{name: a, workspace_id: w, scopes: [completions.write], {fields}}}\n")
+}
+
+#[test]
+fn every_shape_of_unset_agrees_with_a_cleared_field() {
+    let yaml =
+        one("description: null, rate_limits: null, usage_limits: null, metadata: null, config_id: null, \
+         allow_config_override: null, alert_emails: null, expires_at: null, rotation_policy: null");
+    for shape in [
+        json!({}),
+        json!({"description": "", "rate_limits": null, "alert_emails": [], "defaults": {"metadata": {}}}),
+        json!({"usage_limits": {"is_expired_alerts_sent": true}, "allow_config_override": 1, "defaults": null}),
+        json!({"rotation_policy": null, "usage_limits": {}, "allow_config_override": true}),
+    ] {
+        case(&yaml, vec![row("a", shape)]).check(&[]);
+    }
+}
+
+#[test]
+fn a_field_that_the_file_leaves_out_is_not_managed() {
+    let busy = row(
+        "a",
+        json!({
+            "description": "mine", "rate_limits": [{"type": "requests", "unit": "rpm", "value": 5}],
+            "usage_limits": {"credit_limit": 10}, "alert_emails": ["a@b.example"], "expires_at": "2027-01-01T00:00:00Z",
+            "defaults": {"metadata": {"k": "v"}, "config_id": "c"}, "allow_config_override": 0,
+        }),
+    );
+    case(&one(""), vec![busy]).check(&[]);
+}
+
+#[test]
+fn cleared_fields_are_sent_as_explicit_nulls_in_one_put() {
+    let yaml =
+        one("description: null, rate_limits: [], usage_limits: null, metadata: null, config_id: null, \
+         allow_config_override: null, alert_emails: [], expires_at: null, rotation_policy: null");
+    let busy = row(
+        "a",
+        json!({
+            "description": "mine", "rate_limits": [{"type": "requests", "unit": "rpm", "value": 5}],
+            "usage_limits": {"credit_limit": 10}, "alert_emails": ["a@b.example"], "expires_at": "2027-01-01T00:00:00Z",
+            "defaults": {"metadata": {"k": "v"}, "config_id": "c"}, "allow_config_override": 0,
+            "rotation_policy": {"rotation_period": "monthly", "status": "ACTIVE"},
+        }),
+    );
+    case(&yaml, vec![busy]).check(&[
+        r#"update w/a {"description":"","rate_limits":null,"usage_limits":null,"defaults":{"metadata":{},"config_id":null,"allow_config_override":true},"alert_emails":null,"expires_at":null,"rotation_policy":null}"#,
+    ]);
+}
+
+#[test]
+fn limits_are_sent_whole_with_a_null_for_what_the_file_has_not() {
+    let live = row(
+        "a",
+        json!({"usage_limits": {
+            "credit_limit": 10.0, "type": "tokens", "alert_threshold": 8, "periodic_reset": "weekly", "current_usage": 3.5,
+        }}),
+    );
+    case(&one("usage_limits: {credit_limit: 10, periodic_reset_days: 7}"), vec![live]).check(&[
+        r#"update w/a {"usage_limits":{"type":"cost","credit_limit":10,"alert_threshold":null,"periodic_reset":null,"periodic_reset_days":7}}"#,
+    ]);
+}
+
+#[test]
+fn an_absent_type_of_budget_is_cost_and_whole_numbers_may_come_as_floats() {
+    for live in [
+        json!({"credit_limit": 10.0}),
+        json!({"credit_limit": "10", "type": "cost", "is_exhausted_alerts_sent": 0}),
+    ] {
+        case(&one("usage_limits: {credit_limit: 10}"), vec![row("a", json!({"usage_limits": live}))])
+            .check(&[]);
+    }
+}
+
+#[test]
+fn metadata_changes_managed_entries_and_sends_the_whole_map() {
+    let live = row("a", json!({"defaults": {"metadata": {"keep": {"deep": 1}, "set": "old", "drop": "x"}}}));
+    case(&one("metadata: {set: new, drop: null}"), vec![live])
+        .check(&[r#"update w/a {"defaults":{"metadata":{"keep":{"deep":1},"set":"new"}}}"#]);
+}
+
+#[test]
+fn scopes_and_emails_are_sets_and_scopes_are_sent_in_the_order_of_the_file() {
+    let yaml = "keys:\n- {name: a, workspace_id: w, scopes: [logs.view, completions.write], alert_emails: [b@x.example, a@x.example]}\n";
+    let same =
+        json!({"scopes": ["completions.write", "logs.view"], "alert_emails": ["a@x.example", "b@x.example"]});
+    case(yaml, vec![row("a", same)]).check(&[]);
+    case(yaml, vec![row("a", json!({"alert_emails": ["a@x.example", "b@x.example"]}))])
+        .check(&[r#"update w/a {"scopes":["logs.view","completions.write"]}"#]);
+}
+
+#[test]
+fn a_date_that_the_service_moved_to_midnight_is_no_difference() {
+    let yaml = one("rotation_policy: {next_rotation_at: 2026-12-24T15:00:00Z}");
+    let policy = |next: &str| {
+        row(
+            "a",
+            json!({"rotation_policy": {"next_rotation_at": next, "key_transition_period_ms": 1_800_000}}),
+        )
+    };
+    case(&yaml, vec![policy("2026-12-24T00:00:00Z")]).check(&[]);
+    case(&yaml, vec![policy("2026-12-25T00:00:00Z")]).check(&[]);
+    case(&yaml, vec![policy("2026-12-26T00:00:00Z")])
+        .check(&[r#"update w/a {"rotation_policy":{"next_rotation_at":"2026-12-24T15:00:00Z"}}"#]);
+    let past = one("rotation_policy: {next_rotation_at: 2026-10-01}");
+    case(&past, vec![row("a", json!({}))]).check(&[]);
+}
+
+#[test]
+fn a_computed_next_rotation_is_not_compared_nor_cleared() {
+    let live = json!({"rotation_policy": {
+        "rotation_period": "weekly", "next_rotation_at": "2026-11-23T00:00:00Z", "key_transition_period_ms": 3_600_000, "status": "ACTIVE",
+    }});
+    case(
+        &one("rotation_policy: {rotation_period: weekly, key_transition_period: 1h}"),
+        vec![row("a", live.clone())],
+    )
+    .check(&[]);
+    case(&one("rotation_policy: {rotation_period: monthly}"), vec![row("a", live)]).check(&[
+        r#"update w/a {"rotation_policy":{"rotation_period":"monthly","key_transition_period_ms":1800000}}"#,
+    ]);
+}
+
+#[test]
+fn two_live_keys_of_one_name_are_blocked_unless_one_is_pinned() {
+    let mut twin = row("a", json!({}));
+    twin["id"] = json!(id("twin"));
+    case(&one(""), vec![row("a", json!({})), twin.clone()]).check(&["blocked w/a Ambiguous"]);
+    case(&one(&format!("id: {}", id("twin"))), vec![row("a", json!({})), twin]).check(&[]);
+}
+
+#[test]
+fn a_pin_that_is_not_there_is_no_create_and_a_pinned_key_cannot_move() {
+    case(&one("id: nobody"), vec![row("a", json!({}))]).check(&["blocked w/a PinMissing"]);
+    let elsewhere = row("a", json!({"workspace_id": "8be21c44-1f0d-4c7b-a1a9-3f5d6677c0de"}));
+    case(&one(&format!("id: {}", id("a"))), vec![elsewhere]).check(&["blocked w/a Immutable"]);
+}
+
+#[test]
+fn a_key_is_renamed_by_its_pin_by_its_former_name_or_not_at_all() {
+    let former = || vec![row("old", json!({}))];
+    case(&one(&format!("id: {}", id("old"))), former()).check(&[r#"update w/a {"name":"a"}"#]);
+    case(&one("renamed_from: old"), former()).check(&[r#"update w/a {"name":"a"}"#]);
+    case(&one(""), former()).check(&["blocked w/a NowhereToDeliver"]);
+}
+
+#[test]
+fn two_entries_that_mean_one_key_are_both_blocked() {
+    // The files cannot know that the slug and the UUID are one workspace.
+    let yaml = "keys:\n- {name: a, workspace_id: w, scopes: [completions.write]}\n- {name: a, workspace_id: ws-same, scopes: [completions.write]}\n";
+    case(yaml, vec![row("a", json!({}))])
+        .check(&["blocked w/a ClaimedTwice", "blocked ws-same/a ClaimedTwice"]);
+}
+
+const TWO: &str = "sinks: {dir: {file: \"s/{name}\"}}\nkeys:\n- {name: old, workspace_id: w, absent: true}\n- {name: new, workspace_id: w, scopes: [completions.write], secret: {deliver_to: [dir]}";
+
+#[test]
+fn a_delete_and_a_create_that_look_like_a_rename_are_blocked() {
+    let live = || vec![row("old", json!({}))];
+    case(&format!("{TWO}}}\n"), live()).check(&["blocked w/new LooksLikeRename"]);
+    case(&format!("{TWO}, renamed_from: null}}\n"), live()).check(&[
+        &format!(
+            r#"create w/new {{"workspace_id":"{WORKSPACE}","name":"new","scopes":["completions.write"]}}"#
+        ),
+        "delete w/old old-0000",
+    ]);
+    case(&format!("{TWO}, description: other}}\n"), live()).check(&[
+        &format!(r#"create w/new {{"workspace_id":"{WORKSPACE}","name":"new","description":"other","scopes":["completions.write"]}}"#),
+        "delete w/old old-0000",
+    ]);
+}
+
+#[test]
+fn a_create_needs_proof_that_the_key_is_absent() {
+    let yaml = "sinks: {dir: {file: \"s/{name}\"}}\nkeys:\n- {name: nn, workspace_id: w, scopes: [completions.write], secret: {deliver_to: [dir]}}\n";
+    let blind = || {
+        let mut case = case(yaml, vec![]);
+        case.rows[0]["scopes"] = json!(["organisation_service_api_keys.list"]);
+        case
+    };
+    blind().check(&["blocked w/nn AbsenceUnproven"]);
+    let create =
+        format!(r#"create w/nn {{"workspace_id":"{WORKSPACE}","name":"nn","scopes":["completions.write"]}}"#);
+    blind().with(|options| options.absence = Absence::Assumed).check(&[&create]);
+    let mut seen = blind();
+    seen.rows.push(row("neighbour", json!({})));
+    seen.check(&[&create]);
+}
+
+const OWNED: &str = "managed_by: platform\n";
+
+/// The mark that an entry `w/NAME` of `platform` carries.
+fn mark(name: &str, by: &str, extra: &str) -> String {
+    let at = crate::model::address_hash(
+        KeyKind::WorkspaceService,
+        Some(&crate::model::WorkspaceId::new(WORKSPACE)),
+        None,
+        name,
+    );
+    format!("[portkey-sync by={by} id={} at={at}{extra}]", KeyId::new(id(name)).short())
+}
+
+#[test]
+fn keys_without_a_mark_are_adopted_and_keys_of_others_are_not_touched() {
+    let yaml = format!("{OWNED}{}", one(""));
+    let ours = mark("a", "platform", "");
+    case(&yaml, vec![row("a", json!({"description": "text"}))])
+        .check(&[&format!(r#"adopt w/a {{"description":"text {ours}"}}"#)]);
+    case(&yaml, vec![row("a", json!({"description": format!("text {ours}")}))]).check(&[]);
+    let theirs = row("a", json!({"description": mark("a", "data", "")}));
+    case(&yaml, vec![theirs.clone()]).check(&["blocked w/a OtherOwner"]);
+    case(&one(""), vec![theirs]).check(&["blocked w/a OtherOwner"]);
+}
+
+#[test]
+fn a_mark_that_came_with_a_copied_description_is_no_mark() {
+    let copied = row("a", json!({"description": mark("other", "data", "")}));
+    let ours = mark("a", "platform", "");
+    case(&format!("{OWNED}{}", one("")), vec![copied])
+        .check(&[&format!(r#"adopt w/a {{"description":"{ours}"}}"#)]);
+}
+
+#[test]
+fn a_description_is_compared_without_its_mark_and_sent_with_it() {
+    let live = || vec![row("a", json!({"description": format!("text {}", mark("a", "platform", ""))}))];
+    case(&format!("{OWNED}{}", one("description: text")), live()).check(&[]);
+    let ours = mark("a", "platform", "");
+    case(&format!("{OWNED}{}", one("description: more")), live())
+        .check(&[&format!(r#"update w/a {{"description":"more {ours}"}}"#)]);
+    case(&format!("{OWNED}{}", one("description: null")), live())
+        .check(&[&format!(r#"update w/a {{"description":"{ours}"}}"#)]);
+}
+
+#[test]
+fn a_key_that_somebody_renamed_is_recognised_by_its_mark() {
+    let mut renamed = row("a", json!({"description": mark("a", "platform", "")}));
+    renamed["name"] = json!("changed by hand");
+    case(&format!("{OWNED}{}", one("")), vec![renamed]).check(&[r#"update w/a {"name":"a"}"#]);
+}
+
+#[test]
+fn a_description_without_room_for_the_mark_is_blocked() {
+    let long = "x".repeat(190);
+    case(&format!("{OWNED}{}", one("")), vec![row("a", json!({"description": long}))])
+        .check(&["blocked w/a NoRoomForMark"]);
+}
+
+#[test]
+fn protection_is_kept_on_the_key_and_outlives_its_entry() {
+    let yaml = one("protected: true");
+    let kept = format!("[portkey-sync id={} keep]", KeyId::new(id("a")).short());
+    case(&yaml, vec![row("a", json!({}))]).check(&[&format!(r#"update w/a {{"description":"{kept}"}}"#)]);
+    let live = row("a", json!({"description": kept}));
+    case("keys:\n- {name: a, workspace_id: w, absent: true}\n", vec![live]).check(&["blocked w/a Protected"]);
+}
+
+#[test]
+fn the_running_key_is_not_deleted_expired_or_narrowed() {
+    let me = |fields: &str| format!("keys:\n- {{name: runner, type: organisation-service, {fields}}}\n");
+    case(&me("absent: true"), vec![]).check(&["blocked organisation/runner RunningKey"]);
+    case(&me("scopes: [organisation_service_api_keys.list]"), vec![])
+        .check(&["blocked organisation/runner RunningKey"]);
+    case(&me(&format!("id: {}, expires_at: 2027-01-01", id("runner"))), vec![])
+        .check(&["blocked organisation/runner RunningKey"]);
+    let wider = "scopes: [organisation_service_api_keys.list, workspace_service_api_keys.list, workspace_user_api_keys.list, workspaces.list]";
+    let plan = case(&me(wider), vec![]).plan();
+    assert_eq!(plan.count(Action::Update), 1);
+    assert!(plan.changes[0].running_key);
+}
+
+#[test]
+fn while_the_running_key_is_not_recognised_every_key_that_manages_keys_is_treated_as_it() {
+    let yaml = "keys:\n- {name: manager, type: organisation-service, absent: true}\n- {name: a, workspace_id: w, absent: true}\n";
+    let manager = row(
+        "manager",
+        json!({"type": "organisation-service", "workspace_id": null, "scopes": ["workspace_service_api_keys.update"]}),
+    );
+    let mut case = case(yaml, vec![manager, row("a", json!({}))]);
+    case.rows.last_mut().unwrap()["key"] = json!("ot*****her");
+    case.check(&["delete w/a a-000000", "blocked organisation/manager RunningKey"]);
+}
+
+#[test]
+fn prune_deletes_what_carries_our_mark_and_nothing_else() {
+    let others = || {
+        vec![
+            row("ours", json!({"description": mark("ours", "platform", "")})),
+            row("kept", json!({"description": mark("kept", "platform", " keep")})),
+            row("auto", json!({"description": mark("auto", "platform", ""), "creation_mode": "auto"})),
+            row("theirs", json!({"description": mark("theirs", "data", "")})),
+            row("bare", json!({})),
+        ]
+    };
+    let yaml = format!("{OWNED}keys: []\n");
+    let listed = case(&yaml, others()).plan();
+    assert_eq!(lines(&listed), Vec::<String>::new());
+    let prunable: Vec<_> =
+        listed.unmentioned.iter().filter(|key| key.prunable).map(|key| key.address.name.as_str()).collect();
+    assert_eq!(prunable, ["ours"]);
+    case(&yaml, others()).with(|options| options.prune = Prune::Delete).check(
+        &["delete w/ours ours-000"]
+            .map(|line| line.replace("w/", &format!("{WORKSPACE}/")))
+            .each_ref()
+            .map(String::as_str),
+    );
+}
+
+#[test]
+fn prune_is_refused_without_an_owner_with_targets_and_beside_blocked_keys() {
+    let prune = |options: &mut PlanOptions| options.prune = Prune::Delete;
+    case("keys: []\n", vec![]).with(prune).check(&["refused PruneWithoutOwner"]);
+    case(&format!("{OWNED}keys: []\n"), vec![])
+        .with(|options| {
+            prune(options);
+            options.targets = Some(BTreeSet::new());
+        })
+        .check(&["refused PruneOfPart"]);
+    case(&format!("{OWNED}{}", one("id: nobody")), vec![])
+        .with(prune)
+        .check(&["blocked w/a PinMissing", "refused PruneWithBlocked { blocked: 1 }"]);
+}
+
+#[test]
+fn more_deletions_than_allowed_refuse_the_whole_plan() {
+    let names = ["a", "b", "c", "d"];
+    let yaml: String = std::iter::once("keys:\n".to_owned())
+        .chain(names.iter().map(|name| format!("- {{name: {name}, workspace_id: w, absent: true}}\n")))
+        .collect();
+    let rows = || names.iter().map(|name| row(name, json!({}))).collect::<Vec<_>>();
+    let plan = case(&yaml, rows()).plan();
+    assert_eq!(plan.refusals, [Refusal::TooManyDeletes { planned: 4, limit: 3 }]);
+    let plan = case(&yaml, rows()).with(|options| options.max_deletes = Some(4)).plan();
+    assert_eq!(plan.refusals, []);
+    let plan = case(&yaml, rows()).with(|options| {
+        options.max_deletes = Some(4);
+        options.max_changes = Some(2);
+    });
+    assert_eq!(plan.plan().refusals, [Refusal::TooManyChanges { planned: 4, limit: 2 }]);
+}
+
+#[test]
+fn files_for_another_organisation_are_refused() {
+    let yaml = format!("organisation: org-2\n{}", one(""));
+    let plan = case(&yaml, vec![row("a", json!({}))]).plan();
+    assert_eq!(
+        plan.refusals,
+        [Refusal::OtherOrganisation {
+            fence: OrganisationId::new("org-2"),
+            found: Some(OrganisationId::new("org-1"))
+        }]
+    );
+}
+
+#[test]
+fn usage_is_reset_once_for_each_time_that_is_asked_for() {
+    let yaml = one("usage_reset_after: 2026-11-22T09:00:00Z");
+    case(&yaml, vec![row("a", json!({}))]).check(&[r#"resetusage w/a {"reset_usage":true}"#]);
+    case(&yaml, vec![row("a", json!({"last_reset_at": "2026-11-22T09:00:00Z"}))]).check(&[]);
+    case(&yaml, vec![row("a", json!({"created_at": "2026-11-22T09:30:00Z"}))]).check(&[]);
+    case(&one("usage_reset_after: 2026-11-23"), vec![row("a", json!({}))])
+        .check(&["waiting w/a 2026-11-23T00:00:00Z"]);
+    case(&one("usage_reset_after: 2026-11-22, expires_at: 2027-01-01"), vec![row("a", json!({}))])
+        .check(&[r#"update w/a {"expires_at":"2027-01-01T00:00:00Z","reset_usage":true}"#]);
+}
+
+#[test]
+fn a_create_that_another_run_left_is_finished_only_with_its_secret() {
+    let yaml = "sinks: {dir: {file: \"s/{name}\"}}\nkeys:\n- {name: nn, workspace_id: w, scopes: [completions.write], secret: {deliver_to: [dir]}}\n";
+    let unfinished = || vec![row("nn", json!({"description": "[portkey-sync new=abc]"}))];
+    case(yaml, unfinished()).check(&["blocked w/nn CreationUnfinished"]);
+    let held = |mask: &str| HeldSecret {
+        nonce: "abc".to_owned(),
+        mask: Mask::of_live(mask.to_owned()),
+        issued_at: NOW.parse().unwrap(),
+    };
+    case(yaml, unfinished())
+        .with(|options| options.held = vec![held("ab*****xyz")])
+        .check(&["deliver w/nn abc"]);
+    case(yaml, unfinished())
+        .with(|options| options.held = vec![held("zz*****zzz")])
+        .check(&["blocked w/nn CreationUnfinished"]);
+}
+
+#[test]
+fn only_targets_are_planned() {
+    let yaml = "keys:\n- {name: a, workspace_id: w, scopes: [logs.view]}\n- {name: b, workspace_id: w, scopes: [logs.view]}\n";
+    let b = KeyAddress { workspace: Some("w".to_owned()), user: None, name: "b".to_owned() };
+    case(yaml, vec![row("a", json!({})), row("b", json!({}))])
+        .with(|options| options.targets = Some(BTreeSet::from([b])))
+        .check(&[r#"update w/b {"scopes":["logs.view"]}"#]);
+}
+
+#[test]
+fn the_digest_stands_for_what_would_be_written() {
+    let digest = |yaml: &str, with: Value| case(yaml, vec![row("a", with)]).plan().digest();
+    let base = digest(&one("expires_at: 2027-01-01"), json!({}));
+    assert_eq!(base, digest(&one("expires_at: 2027-01-01T00:00:00Z"), json!({"last_updated_at": NOW})));
+    assert_ne!(base, digest(&one("expires_at: 2027-01-02"), json!({})));
+    assert_ne!(base, digest(&one("expires_at: 2027-01-01"), json!({"key": "cd*****xyz"})));
+    assert_eq!(base.len(), 16);
+}
