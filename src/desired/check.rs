@@ -149,6 +149,10 @@ impl Checker<'_> {
                 Content::List(items) => {
                     Kind::List(items.into_iter().map(|item| self.value(what.item(), shape, item)).collect())
                 }
+                Content::Plain(text) if classify(&text) == Plain::Text => {
+                    let hint = Some(format!("write `[{text}]`"));
+                    self.push_wrong(codes::WRONG_TYPE, what, "a list", &Content::Plain(text), span, hint)
+                }
                 other => self.wrong_type(what, "a list, as in `[a, b]`", &other, span),
             },
             Shape::OneOrMore(item) => match node.content {
@@ -183,7 +187,7 @@ impl Checker<'_> {
                 Some(text) if words.contains(&text.as_str()) => Kind::Text(text),
                 Some(text) => {
                     let list = words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-                    let mut diagnostic = self.invalid(what, span, &format!("cannot be `{text}`"));
+                    let mut diagnostic = invalid(what, span, &format!("cannot be `{text}`"));
                     diagnostic = match nearest(&text, words.iter().copied()) {
                         Some(word) => diagnostic.hint(format!("did you mean `{word}`?")),
                         None => diagnostic.hint(format!("write one of {list}")),
@@ -193,18 +197,18 @@ impl Checker<'_> {
                 }
                 None => Kind::Invalid,
             },
-            Shape::Instant => {
-                self.parsed(what, node.content, span, |text| formats::instant(text).map(Kind::Instant))
-            }
-            Shape::Duration => {
-                self.parsed(what, node.content, span, |text| formats::duration(text).map(Kind::Duration))
-            }
+            Shape::Instant => self
+                .parsed(what, "a time", node.content, span, |text| formats::instant(text).map(Kind::Instant)),
+            Shape::Duration => self.parsed(what, "a duration", node.content, span, |text| {
+                formats::duration(text).map(Kind::Duration)
+            }),
         }
     }
 
     /// Checks the fields of a map.
     pub(super) fn fields(&mut self, table: &Table, entries: Vec<(Node, Node)>, span: Span) -> Map {
         let mut map = Map::new();
+        let mut misspelt: Vec<(&'static str, Span)> = Vec::new();
         for (name_node, node) in entries {
             let name_span = name_node.span(self.source);
             let name = name_node.text().unwrap_or("");
@@ -215,9 +219,15 @@ impl Checker<'_> {
                 let value = self.value(What::Field(field.name), &field.shape, node);
                 map.insert(field.name.into(), Entry { name: name_span, value, from: None });
             } else {
-                let diagnostic = unknown_field(table, name, name_span);
+                let (diagnostic, meant) = unknown_field(table, name, name_span);
                 self.out.push(diagnostic);
+                misspelt.extend(meant.map(|meant| (meant, name_span)));
             }
+        }
+        // What is there under a wrong name is not missing as well.
+        for (meant, name) in misspelt {
+            let value = Value { span: name, kind: Kind::Invalid };
+            map.entry(meant.into()).or_insert(Entry { name, value, from: None });
         }
         for (one, other) in table.exclusive {
             if let (Some(one_entry), Some(other_entry)) = (map.get(*one), map.get(*other))
@@ -269,7 +279,7 @@ impl Checker<'_> {
                 continue;
             };
             if let Some(refusal) = format.refuse(&name) {
-                let diagnostic = self.invalid(What::Field(&name), name_span, &refusal);
+                let diagnostic = invalid(What::Field(&name), name_span, &refusal);
                 self.out.push(diagnostic);
             }
             let value = self.value(What::Field(&name), shape, node);
@@ -318,7 +328,7 @@ impl Checker<'_> {
 
     fn formatted(&mut self, what: What<'_>, format: Format, text: String, span: Span) -> Kind {
         if let Some(refusal) = format.refuse(&text) {
-            let mut diagnostic = self.invalid(what, span, &refusal);
+            let mut diagnostic = invalid(what, span, &refusal);
             if format == Format::SinkPath {
                 diagnostic.code = codes::INVALID_SINK_PATH;
             }
@@ -342,6 +352,7 @@ impl Checker<'_> {
     fn parsed(
         &mut self,
         what: What<'_>,
+        wanted: &str,
         content: Content,
         span: Span,
         parse: impl Fn(&str) -> Result<Kind, String>,
@@ -349,10 +360,10 @@ impl Checker<'_> {
         let text = match content {
             Content::Plain(text) if classify(&text) != Plain::Null => text,
             Content::Quoted(text) => text,
-            other => return self.wrong_type(what, "a time or a duration", &other, span),
+            other => return self.wrong_type(what, wanted, &other, span),
         };
         parse(&text).unwrap_or_else(|refusal| {
-            let diagnostic = self.invalid(what, span, &refusal);
+            let diagnostic = invalid(what, span, &refusal);
             self.out.push(diagnostic);
             Kind::Invalid
         })
@@ -390,7 +401,7 @@ impl Checker<'_> {
                 }
                 Ok(_) | Err(_) => format!("must be at most {max}"),
             };
-            let diagnostic = self.invalid(what, span, &refusal);
+            let diagnostic = invalid(what, span, &refusal);
             self.out.push(diagnostic);
             return Kind::Invalid;
         }
@@ -404,8 +415,7 @@ impl Checker<'_> {
             return match text.parse().ok().and_then(Amount::new) {
                 Some(amount) if Amount::new(1.0).is_some_and(|one| amount >= one) => Kind::Amount(amount),
                 _ => {
-                    let diagnostic = self
-                        .invalid(what, span, "must be at least 1")
+                    let diagnostic = invalid(what, span, "must be at least 1")
                         .hint("write `null` if there is to be no limit");
                     self.out.push(diagnostic);
                     Kind::Invalid
@@ -467,10 +477,10 @@ impl Checker<'_> {
         self.out.push(diagnostic);
         Kind::Invalid
     }
+}
 
-    fn invalid(&self, what: What<'_>, span: Span, refusal: &str) -> Diagnostic {
-        Diagnostic::error(codes::INVALID_VALUE, span, format!("{what} {refusal}"))
-    }
+fn invalid(what: What<'_>, span: Span, refusal: &str) -> Diagnostic {
+    Diagnostic::error(codes::INVALID_VALUE, span, format!("{what} {refusal}"))
 }
 
 fn label(what: What<'_>) -> &str {
@@ -479,26 +489,22 @@ fn label(what: What<'_>) -> &str {
     }
 }
 
-fn unknown_field(table: &Table, name: &str, span: Span) -> Diagnostic {
+/// The complaint about a field that may not stand here, and the field that was meant.
+fn unknown_field(table: &Table, name: &str, span: Span) -> (Diagnostic, Option<&'static str>) {
     if table.field(name).is_some() {
-        return Diagnostic::error(
-            codes::MISPLACED_FIELD,
-            span,
-            format!("{} cannot hold `{name}`", table.what),
-        )
-        .hint("write it in each key");
+        let message = format!("{} cannot hold `{name}`", table.what);
+        return (Diagnostic::error(codes::MISPLACED_FIELD, span, message).hint("write it in each key"), None);
     }
     let shown: String = name.chars().take(60).collect();
-    let diagnostic =
-        Diagnostic::error(codes::UNKNOWN_FIELD, span, format!("{} has no field `{shown}`", table.what));
+    let message = format!("{} has no field `{shown}`", table.what);
+    let diagnostic = Diagnostic::error(codes::UNKNOWN_FIELD, span, message);
     if let Some((_, instead)) = table.instead.iter().find(|(wrong, _)| *wrong == name) {
-        return diagnostic.hint(*instead);
+        let meant = table.allowed().find(|field| *instead == format!("write `{}`", field.name));
+        return (diagnostic.hint(*instead), meant.map(|field| field.name));
     }
-    match nearest(name, table.allowed().map(|field| field.name)) {
-        Some(near) => diagnostic.hint(format!("did you mean `{near}`?")),
-        None => diagnostic.hint(format!(
-            "the fields are {}",
-            table.allowed().map(|field| format!("`{}`", field.name)).collect::<Vec<_>>().join(", ")
-        )),
+    if let Some(near) = nearest(name, table.allowed().map(|field| field.name)) {
+        return (diagnostic.hint(format!("did you mean `{near}`?")), Some(near));
     }
+    let all = table.allowed().map(|field| format!("`{}`", field.name)).collect::<Vec<_>>().join(", ");
+    (diagnostic.hint(format!("the fields are {all}")), None)
 }

@@ -183,7 +183,7 @@ codes! {
     UNKNOWN_FIELD = "unknown-field",
         "There is no such field here.",
         "{name: ci, scope: [logs.view]}",
-        "Correct the spelling; `portkey-sync schema` lists all fields.";
+        "Correct the spelling; `docs/keys.schema.json` lists all fields.";
     UNKNOWN_SCOPE = "unknown-scope",
         "No scope of this name is known.",
         "scopes: [logs.veiw]",

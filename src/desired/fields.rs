@@ -115,7 +115,7 @@ pub(super) static ROOT: Table = Table {
         ("default", "write `defaults`"),
     ],
     fields: &[
-        field("version", Integer(1, 1), "The version of this format: 1.").required(),
+        field("version", Integer(1, 1), "The version of this format: 1."),
         field(
             "organisation",
             Text(Format::Id),

@@ -128,19 +128,16 @@ impl<'r> Files<'r> {
                 if !self.remember(real, name, included, out) {
                     return None;
                 }
-                match bytes {
-                    Some(bytes) => self.accept(name, bytes, out),
-                    None => {
-                        out.push(too_large(name));
-                        None
-                    }
+                if let Some(bytes) = bytes {
+                    return self.accept(name, bytes, out);
                 }
+                out.push(too_large(name));
+                None
             }
             Err(error) => {
                 let mut diagnostic = unreadable(name, &error);
                 if error.kind() == std::io::ErrorKind::NotFound && included.is_none() {
-                    diagnostic = diagnostic
-                        .hint("name the file with `-f`, or make a first one with `portkey-sync import`");
+                    diagnostic = diagnostic.hint("name the keys file with `-f`");
                 }
                 out.push(diagnostic);
                 None

@@ -13,6 +13,7 @@ use super::fields;
 use super::files::{FileArgument, Files, Miss, Root, matching};
 use super::lower::{Lowered, Lowering, Part};
 use super::merge::{mark_inherited, merge};
+use super::scalar::{Plain, classify};
 use super::world::{World, declare_templates};
 use super::yaml::{self, Content};
 use super::{Desired, Sink};
@@ -87,6 +88,7 @@ fn finish(
     let mut parts = Vec::new();
     for Checked { source, folder, mut fields } in checked {
         let defaults = take_defaults(&mut fields);
+        world.check_inheritable(&defaults, &mut out);
         let includes = fields.remove("include");
         let keys = take_keys(&mut fields);
         if let Some(includes) = includes {
@@ -96,7 +98,7 @@ fn finish(
         parts.push(Part { source, defaults, templates: BTreeMap::new(), keys, fence: None });
     }
 
-    let mut lowering = Lowering::new(&world, &files.sources);
+    let lowering = Lowering::new(&world, &files.sources);
     let mut keys = Vec::new();
     for mut part in parts {
         for node in std::mem::take(&mut part.keys) {
@@ -150,14 +152,14 @@ fn read_fields(files: &Files<'_>, source: SourceId, position: Position, out: &mu
     let start = Span { source, start: 0, end: 0 };
     let Some(tree) = tree else {
         if !out.has_errors_in(source) {
-            out.push(empty_file(start));
+            out.push(empty_file(start, position));
         }
         return None;
     };
     let span = tree.span(source);
     match tree.content {
-        Content::Plain(text) if text.is_empty() => {
-            out.push(empty_file(start));
+        Content::Plain(text) if classify(&text) == Plain::Null => {
+            out.push(empty_file(start, position));
             None
         }
         Content::Map(entries) => {
@@ -201,9 +203,11 @@ fn read_fields(files: &Files<'_>, source: SourceId, position: Position, out: &mu
     }
 }
 
-fn empty_file(span: Span) -> Diagnostic {
-    Diagnostic::error(codes::EMPTY_FILE, span, "the file is empty")
-        .hint("write `version: 1` and `keys: []` if there are no keys")
+fn empty_file(span: Span, position: Position) -> Diagnostic {
+    Diagnostic::error(codes::EMPTY_FILE, span, "the file is empty").hint(match position {
+        Position::Root => "write `version: 1` and `keys: []` if there are no keys",
+        Position::Included => "write `keys: []` if it has none",
+    })
 }
 
 /// Checks what one of the root files must have.
@@ -273,6 +277,9 @@ fn include(
                 let mut templates = BTreeMap::new();
                 declare_templates(&mut templates, Some(&world.templates), &mut fields, out);
                 let own = take_defaults(&mut fields);
+                for inheritable in templates.values().map(|template| &template.fields).chain([&own]) {
+                    world.check_inheritable(inheritable, out);
+                }
                 parts.push(Part {
                     source,
                     defaults: merge(defaults, own, &fields::KEY),

@@ -21,13 +21,12 @@ pub(super) fn merge(base: &Map, own: Map, table: &Table) -> Map {
             && let Kind::Map(base) = &inherited.value.kind
         {
             let own_map = std::mem::take(own);
-            *own = match table.field(&name).map(inner) {
-                Some(Shape::Fields(table)) => merge(base, own_map, table),
-                _ => {
-                    let mut both = base.clone();
-                    both.extend(own_map);
-                    both
-                }
+            *own = if let Some(Shape::Fields(table)) = table.field(&name).map(inner) {
+                merge(base, own_map, table)
+            } else {
+                let mut both = base.clone();
+                both.extend(own_map);
+                both
             };
         }
         merged.insert(name, entry);

@@ -10,7 +10,8 @@ pub(super) enum Plain {
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// `yes`, `no`, `on`, `off`, `y`, `n`: booleans to YAML 1.1, text to YAML 1.2.
+    /// `yes`, `no`, `on`, `off`: booleans to YAML 1.1, text to YAML 1.2. (`y` and `n` are in its
+    /// specification as well, but next to no reader follows it there.)
     FormerBool(bool),
     /// A decimal whole number as everybody writes it.
     Integer,
@@ -31,8 +32,8 @@ pub(super) fn classify(text: &str) -> Plain {
         _ => {}
     }
     match text.to_ascii_lowercase().as_str() {
-        "yes" | "on" | "y" => return Plain::FormerBool(true),
-        "no" | "off" | "n" => return Plain::FormerBool(false),
+        "yes" | "on" => return Plain::FormerBool(true),
+        "no" | "off" => return Plain::FormerBool(false),
         ".inf" | "+.inf" | "-.inf" | ".nan" => return Plain::OddNumber(None),
         _ => {}
     }

@@ -146,6 +146,16 @@ impl World {
                 }
             }
         }
+        for template in self.templates.values() {
+            self.check_inheritable(&template.fields, out);
+        }
+    }
+
+    /// Checks the scopes of `defaults` or of a template, whether or not a key inherits them.
+    pub(super) fn check_inheritable(&self, fields: &Map, out: &mut Complaints) {
+        if let Some(scopes) = fields.get("scopes") {
+            scopes::expand(&scopes.value, self, true, out);
+        }
     }
 
     /// The slug or UUID of a workspace as written, and its name for people.

@@ -5,7 +5,6 @@
 //! and a budget on whatever could grow beyond its size.
 
 use std::collections::HashMap;
-use std::mem;
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, StructureStyle};
 
@@ -96,11 +95,11 @@ pub(super) fn parse(source: SourceId, text: &str, out: &mut Complaints) -> Optio
             Ok((event, span)) => builder.take(event, span.byte_range().unwrap_or(0..0), out),
             Err(error) => {
                 let start = error.marker().byte_offset().unwrap_or(0).min(text.len());
-                Err(syntax_error(builder.span(start, start), error.kind()))
+                Err(Box::new(syntax_error(text, builder.span(start, start), error.kind())))
             }
         };
         if let Err(diagnostic) = step {
-            out.push(diagnostic);
+            out.push(*diagnostic);
             return None;
         }
     }
@@ -141,7 +140,7 @@ impl<'t> Builder<'t> {
         event: Event<'_>,
         range: std::ops::Range<usize>,
         out: &mut Complaints,
-    ) -> Result<(), Diagnostic> {
+    ) -> Result<(), Box<Diagnostic>> {
         let span = self.span(range.start, range.end);
         let (start, end) = (offset(range.start), offset(range.end));
         if let Some(tag) = event.tag() {
@@ -158,12 +157,14 @@ impl<'t> Builder<'t> {
             Event::DocumentStart(..) => {
                 self.documents += 1;
                 if self.documents > 1 {
-                    return Err(Diagnostic::error(
-                        codes::SEVERAL_DOCUMENTS,
-                        span,
-                        "a second YAML document starts here, and a keys file is one document",
-                    )
-                    .hint("remove the `---`, or put the documents into files of their own"));
+                    return Err(Box::new(
+                        Diagnostic::error(
+                            codes::SEVERAL_DOCUMENTS,
+                            span,
+                            "a second YAML document starts here, and a keys file is one document",
+                        )
+                        .hint("remove the `---`, or put the documents into files of their own"),
+                    ));
                 }
                 Ok(())
             }
@@ -178,7 +179,7 @@ impl<'t> Builder<'t> {
                 } else {
                     end
                 };
-                self.add(Node { start, end, content }, anchor, out)
+                self.add(Node { start, end, content }, anchor)
             }
             Event::SequenceStart(style, anchor, _) => self.open(Open {
                 start,
@@ -194,39 +195,31 @@ impl<'t> Builder<'t> {
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
                 Some(open) => {
                     let node = self.close(open, end, out);
-                    self.add(node.0, node.1, out)
+                    self.add(node.0, node.1)
                 }
                 None => Ok(()),
             },
             Event::Alias(id) => {
                 let Some(mut node) = self.anchors.get(&id).cloned() else {
-                    return Err(Diagnostic::error(
+                    return Err(Box::new(Diagnostic::error(
                         codes::YAML_SYNTAX,
                         span,
                         "this alias stands for something that holds it",
-                    ));
+                    )));
                 };
                 self.repeat(&node, span)?;
                 (node.start, node.end) = (start, end);
-                self.add(node, 0, out)
+                self.add(node, 0)
             }
-            Event::StreamStart
-            | Event::StreamEnd
-            | Event::DocumentEnd
-            | Event::Anchor(..)
-            | Event::UnresolvedAlias(_) => Ok(()),
-            #[allow(
-                unreachable_patterns,
-                reason = "comments are an event only if another crate turns them on"
-            )]
+            // Starts, ends, comments and names of anchors carry no value.
             _ => Ok(()),
         }
     }
 
-    fn open(&mut self, open: Open) -> Result<(), Diagnostic> {
+    fn open(&mut self, open: Open) -> Result<(), Box<Diagnostic>> {
         let span = self.span(open.start as usize, open.end as usize);
         self.open.push(open);
-        if self.open.len() > MAX_DEPTH { Err(too_deep(span)) } else { Ok(()) }
+        if self.open.len() > MAX_DEPTH { Err(Box::new(too_deep(span))) } else { Ok(()) }
     }
 
     /// Ends a collection: a block's place is its first line, because carets under whole files help nobody.
@@ -239,16 +232,18 @@ impl<'t> Builder<'t> {
         (Node { start: open.start, end, content }, open.anchor)
     }
 
-    fn add(&mut self, node: Node, anchor: usize, out: &mut Complaints) -> Result<(), Diagnostic> {
+    fn add(&mut self, node: Node, anchor: usize) -> Result<(), Box<Diagnostic>> {
         let span = node.span(self.source);
         self.nodes += 1;
         if self.nodes > MAX_NODES {
-            return Err(Diagnostic::error(
-                codes::TOO_COMPLEX,
-                span,
-                format!("the file has more than {MAX_NODES} values"),
-            )
-            .hint("split it into several files"));
+            return Err(Box::new(
+                Diagnostic::error(
+                    codes::TOO_COMPLEX,
+                    span,
+                    format!("the file has more than {MAX_NODES} values"),
+                )
+                .hint("split it into several files"),
+            ));
         }
         if anchor != 0 {
             self.repeat(&node, span)?;
@@ -264,30 +259,24 @@ impl<'t> Builder<'t> {
                     let node = if missing { Node { start: name.start, end: name.end, ..node } } else { node };
                     entries.push((name, node));
                 }
-                None if node.text().is_some() => *name = Some(node),
-                None => {
-                    out.push(Diagnostic::error(
-                        codes::YAML_SYNTAX,
-                        span,
-                        "the name of a field must be plain text",
-                    ));
-                    *name = Some(Node { content: Content::Quoted("".into()), ..node });
-                }
+                None => *name = Some(node),
             },
         }
         Ok(())
     }
 
     /// Charges a copy of a node.
-    fn repeat(&mut self, node: &Node, span: Span) -> Result<(), Diagnostic> {
+    fn repeat(&mut self, node: &Node, span: Span) -> Result<(), Box<Diagnostic>> {
         self.repeated += node.weight();
         if self.repeated > MAX_REPEATED {
-            return Err(Diagnostic::error(
-                codes::TOO_COMPLEX,
-                span,
-                format!("anchors and aliases repeat more than {MAX_REPEATED} values"),
-            )
-            .hint("use `templates`, `defaults` and `scope_sets` instead of YAML anchors"));
+            return Err(Box::new(
+                Diagnostic::error(
+                    codes::TOO_COMPLEX,
+                    span,
+                    format!("anchors and aliases repeat more than {MAX_REPEATED} values"),
+                )
+                .hint("use `templates`, `defaults` and `scope_sets` instead of YAML anchors"),
+            ));
         }
         Ok(())
     }
@@ -295,7 +284,7 @@ impl<'t> Builder<'t> {
     /// Removes merge keys and all but the first of equal names, with a complaint about each.
     fn distinct(&self, mut entries: Vec<(Node, Node)>, out: &mut Complaints) -> Vec<(Node, Node)> {
         let mut seen: HashMap<Box<str>, Span> = HashMap::with_capacity(entries.len());
-        entries.retain_mut(|(name, _)| {
+        entries.retain(|(name, _)| {
             let span = name.span(self.source);
             if matches!(&name.content, Content::Plain(text) if &**text == "<<") {
                 out.push(
@@ -306,27 +295,30 @@ impl<'t> Builder<'t> {
                 );
                 return false;
             }
-            let text = Box::from(name.text().unwrap_or(""));
-            match seen.get(&text) {
-                Some(first) => {
-                    out.push(
-                        Diagnostic::error(
-                            codes::DUPLICATE_YAML_KEY,
-                            span,
-                            format!("`{text}` stands twice in this map"),
-                        )
-                        .also(*first, "first here")
-                        .hint("remove one of them"),
-                    );
-                    false
-                }
-                None => {
-                    seen.insert(text, span);
-                    true
-                }
-            }
+            let Some(text) = name.text().map(Box::from) else {
+                out.push(Diagnostic::error(
+                    codes::YAML_SYNTAX,
+                    span,
+                    "the name of a field must be plain text",
+                ));
+                return false;
+            };
+            let Some(first) = seen.get(&text) else {
+                seen.insert(text, span);
+                return true;
+            };
+            out.push(
+                Diagnostic::error(
+                    codes::DUPLICATE_YAML_KEY,
+                    span,
+                    format!("`{text}` stands twice in this map"),
+                )
+                .also(*first, "first here")
+                .hint("remove one of them"),
+            );
+            false
         });
-        mem::take(&mut entries)
+        entries
     }
 
     fn end_of_line(&self, start: usize) -> u32 {
@@ -348,17 +340,27 @@ fn too_deep(span: Span) -> Diagnostic {
     )
 }
 
-fn syntax_error(span: Span, kind: &ErrorKind) -> Diagnostic {
+/// The tab that an error near this place is about: the parser stops before or behind it.
+fn tab_near(text: &str, span: Span) -> Span {
+    let before = text.get(..span.start).is_some_and(|before| before.ends_with('\t'));
+    let after = text.get(span.start..).and_then(|after| after.find('\t')).unwrap_or(0);
+    let start = if before { span.start - 1 } else { span.start + after };
+    Span { start, end: start + 1, ..span }
+}
+
+fn syntax_error(text: &str, span: Span, kind: &ErrorKind) -> Diagnostic {
     match kind {
         ErrorKind::RecursionLimitExceeded => too_deep(span),
         ErrorKind::TabNotAllowed
         | ErrorKind::TabInBlockIndentation
         | ErrorKind::TabInIndentation
         | ErrorKind::TabAtBlockScalarStart
-        | ErrorKind::TabInPlainScalar => {
-            Diagnostic::error(codes::YAML_SYNTAX, span, "YAML does not allow a tab as indentation")
-                .hint("indent with spaces")
-        }
+        | ErrorKind::TabInPlainScalar => Diagnostic::error(
+            codes::YAML_SYNTAX,
+            tab_near(text, span),
+            "YAML does not allow a tab as indentation",
+        )
+        .hint("indent with spaces"),
         ErrorKind::UnknownAnchor => {
             Diagnostic::error(codes::YAML_SYNTAX, span, "this alias has no anchor before it")
                 .hint("text that starts with `*` goes in quotes")

@@ -4,7 +4,7 @@ mod limits;
 pub(super) mod scopes;
 mod secret;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::check::{Checker, Entry, Kind, Map, Value, What};
@@ -66,19 +66,17 @@ impl Key<'_> {
 pub(super) struct Lowering<'w> {
     world: &'w World,
     sources: &'w Sources,
-    /// Lists of scopes whose own mistakes have been told: an inherited list is many keys' list.
-    checked_scopes: HashSet<Span>,
 }
 
 const ABSENT_MAY_HAVE: [&str; 7] = ["name", "type", "workspace_id", "user_id", "id", "absent", "protected"];
 
 impl<'w> Lowering<'w> {
     pub(super) fn new(world: &'w World, sources: &'w Sources) -> Self {
-        Self { world, sources, checked_scopes: HashSet::new() }
+        Self { world, sources }
     }
 
     /// Lowers an entry. `None` if it cannot even be called by an address.
-    pub(super) fn key(&mut self, part: &Part, node: Node, out: &mut Complaints) -> Option<Lowered> {
+    pub(super) fn key(&self, part: &Part, node: Node, out: &mut Complaints) -> Option<Lowered> {
         let span = node.span(part.source);
         let mut checker = Checker { source: part.source, out };
         let value = checker.value(What::Item("keys"), &Shape::Fields(&fields::KEY), node);
@@ -166,17 +164,16 @@ impl<'w> Lowering<'w> {
         } else if let Some(entry) = own.get("template")
             && let Some(name) = entry.value.text()
         {
-            match part.templates.get(name).or_else(|| self.world.templates.get(name)) {
-                Some(template) => base = merge(&base, template.fields.clone(), &fields::KEY),
-                None => {
-                    let message = format!("there is no template `{name}`");
-                    let diagnostic = Diagnostic::error(codes::UNKNOWN_TEMPLATE, entry.value.span, message);
-                    let names = part.templates.keys().chain(self.world.templates.keys());
-                    out.push(match nearest(name, names.map(|name| &**name)) {
-                        Some(near) => diagnostic.hint(format!("did you mean `{near}`?")),
-                        None => diagnostic.hint(format!("define it: `templates: {{{name}: {{…}}}}`")),
-                    });
-                }
+            if let Some(template) = part.templates.get(name).or_else(|| self.world.templates.get(name)) {
+                base = merge(&base, template.fields.clone(), &fields::KEY);
+            } else {
+                let message = format!("there is no template `{name}`");
+                let diagnostic = Diagnostic::error(codes::UNKNOWN_TEMPLATE, entry.value.span, message);
+                let names = part.templates.keys().chain(self.world.templates.keys());
+                out.push(match nearest(name, names.map(|name| &**name)) {
+                    Some(near) => diagnostic.hint(format!("did you mean `{near}`?")),
+                    None => diagnostic.hint(format!("define it: `templates: {{{name}: {{…}}}}`")),
+                });
             }
         }
         if let Some(unmanaged) = own.get("unmanaged") {
@@ -286,7 +283,7 @@ impl<'w> Lowering<'w> {
     }
 
     fn spec(
-        &mut self,
+        &self,
         key: &Key<'_>,
         merged: &Map,
         kind: Option<KeyKind>,
@@ -366,7 +363,7 @@ impl<'w> Lowering<'w> {
     }
 
     fn scopes(
-        &mut self,
+        &self,
         key: &Key<'_>,
         merged: &Map,
         kind: Option<KeyKind>,
@@ -397,8 +394,8 @@ impl<'w> Lowering<'w> {
             return None;
         }
         written.extend(entry.value.texts().map(|(scope, _)| scope.to_owned()));
-        let is_new = self.checked_scopes.insert(entry.value.span);
-        let listed = scopes::expand(&entry.value, self.world, is_new, out);
+        // An inherited list has been checked where it stands.
+        let listed = scopes::expand(&entry.value, self.world, entry.from.is_none(), out);
         if let Some(kind) = kind {
             for listed in &listed {
                 let Some((who, instead)) = scopes::not_for(listed.scope, kind) else { continue };

@@ -9,8 +9,8 @@ use crate::diagnostic::{Diagnostic, Span, nearest};
 
 /// Fields that are read and checked, but that nothing acts on, and what to do instead.
 const LATER: [(&str, &str); 6] = [
-    ("rotate_after", "rotate with `portkey-sync rotate ADDRESS`"),
-    ("max_age", "rotate with `portkey-sync rotate ADDRESS`, from a schedule of your own"),
+    ("rotate_after", "remove it; rotate the key in Portkey's console and store its new secret"),
+    ("max_age", "remove it; `expires_at` bounds how long a key works"),
     ("delivered", "remove it"),
     ("first", "remove it"),
     ("until", "remove it"),
