@@ -8,7 +8,10 @@
 pub mod json;
 pub mod text;
 
+mod calls;
 mod escape;
+mod layout;
+mod words;
 
 pub use escape::escape;
 
