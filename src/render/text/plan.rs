@@ -139,7 +139,7 @@ impl Page<'_> {
     fn groups(&self) -> String {
         let mut groups: BTreeMap<Group<'_>, Vec<(String, Entry)>> = BTreeMap::new();
         let mut everywhere: Vec<Entry> = Vec::new();
-        let mut add = |address: &'_ KeyAddress, entry: Entry| (address.within_group(), entry);
+        let add = |address: &'_ KeyAddress, entry: Entry| (address.within_group(), entry);
         let mut singles: Vec<&Change> = Vec::new();
         for (alike, changes) in self.alike(&mut singles) {
             let Some(first) = changes.first() else { continue };
