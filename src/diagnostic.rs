@@ -33,7 +33,7 @@ struct Milestone {
 }
 
 /// How far apart milestones are, more or less, in bytes.
-const STRIDE: usize = 1024;
+const STRIDE: usize = 256;
 
 fn milestones(text: &str) -> Vec<Milestone> {
     let mut here = Milestone { offset: 0, line: 1, column: 1 };

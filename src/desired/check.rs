@@ -3,6 +3,7 @@
 //! What comes out holds values instead of text, each with its place; what was wrong is `Invalid`,
 //! so that nothing is said about it a second time.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
@@ -44,8 +45,11 @@ pub(super) enum Kind {
     Nodes(Vec<Node>),
 }
 
+/// The name of a field or of something declared.
+pub(super) type Name = Cow<'static, str>;
+
 /// Fields by name.
-pub(super) type Map = BTreeMap<Rc<str>, Entry>;
+pub(super) type Map = BTreeMap<Name, Entry>;
 
 /// One field of a map.
 #[derive(Clone, Debug)]
@@ -283,7 +287,7 @@ impl Checker<'_> {
                 self.out.push(diagnostic);
             }
             let value = self.value(What::Field(&name), shape, node);
-            map.insert(name.as_str().into(), Entry { name: name_span, value, from: None });
+            map.insert(name.into(), Entry { name: name_span, value, from: None });
         }
         map
     }

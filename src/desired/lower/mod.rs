@@ -7,7 +7,7 @@ mod secret;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::check::{Checker, Entry, Kind, Map, Value, What};
+use super::check::{Checker, Entry, Kind, Map, Name, Value, What};
 use super::codes;
 use super::complaints::Complaints;
 use super::fields::{self, Shape, Table};
@@ -23,7 +23,7 @@ pub(super) struct Part {
     pub(super) source: SourceId,
     pub(super) defaults: Map,
     /// Of an included file; the root's are in the world.
-    pub(super) templates: BTreeMap<Rc<str>, Template>,
+    pub(super) templates: BTreeMap<Name, Template>,
     pub(super) keys: Vec<Node>,
     pub(super) fence: Option<Rc<Fence>>,
 }
@@ -478,7 +478,7 @@ impl<'w> Lowering<'w> {
     }
 
     fn field_places(&self, merged: &Map) -> BTreeMap<&'static str, crate::diagnostic::Place> {
-        let place = |table: &Table, (name, entry): (&Rc<str>, &Entry)| {
+        let place = |table: &Table, (name, entry): (&Name, &Entry)| {
             table.field(name).map(|field| (field.name, self.sources.place(entry.name)))
         };
         merged.iter().filter_map(|field| place(&fields::KEY, field)).collect()

@@ -185,6 +185,12 @@ fn a_file_is_given_once() {
 }
 
 #[test]
+fn no_file_at_all_is_an_error() {
+    let loaded = load(&[], &mut std::io::empty());
+    assert_eq!((loaded.desired, loaded.diagnostics.len()), (None, 1));
+}
+
+#[test]
 fn standard_input_has_no_folder_and_is_never_complete() {
     let loaded =
         load(&[FileArgument::from(std::path::PathBuf::from("-"))], &mut "version: 1\nkeys: []\n".as_bytes());
