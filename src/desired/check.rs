@@ -154,7 +154,7 @@ impl Checker<'_> {
                     Kind::List(items.into_iter().map(|item| self.value(what.item(), shape, item)).collect())
                 }
                 Content::Plain(text) if classify(&text) == Plain::Text => {
-                    let hint = Some(format!("write `[{text}]`"));
+                    let hint = Some(format!("write `[{}]`", shown(&text)));
                     self.push_wrong(codes::WRONG_TYPE, what, "a list", &Content::Plain(text), span, hint)
                 }
                 other => self.wrong_type(what, "a list, as in `[a, b]`", &other, span),
@@ -191,7 +191,7 @@ impl Checker<'_> {
                 Some(text) if words.contains(&text.as_str()) => Kind::Text(text),
                 Some(text) => {
                     let list = words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-                    let mut diagnostic = invalid(what, span, &format!("cannot be `{text}`"));
+                    let mut diagnostic = invalid(what, span, &format!("cannot be `{}`", shown(&text)));
                     diagnostic = match nearest(&text, words.iter().copied()) {
                         Some(word) => diagnostic.hint(format!("did you mean `{word}`?")),
                         None => diagnostic.hint(format!("write one of {list}")),
@@ -302,7 +302,7 @@ impl Checker<'_> {
                 return None;
             }
         };
-        let quoted = format!("write `\"{text}\"` in quotes");
+        let quoted = format!("write `\"{}\"` in quotes", shown(&text));
         let diagnostic = match classify(&text) {
             Plain::Text => return Some(text.into_string()),
             Plain::Null => {
@@ -317,7 +317,7 @@ impl Checker<'_> {
             Plain::OddNumber(_) => Diagnostic::error(
                 codes::AMBIGUOUS_SCALAR,
                 span,
-                format!("{what} must be text, and some YAML tools read `{text}` as a number"),
+                format!("{what} must be text, and some YAML tools read `{}` as a number", shown(&text)),
             ),
             Plain::Bool(_) => {
                 Diagnostic::error(codes::WRONG_TYPE, span, format!("{what} must be text, not a boolean"))
@@ -441,7 +441,7 @@ impl Checker<'_> {
                 _ => (codes::WRONG_TYPE, None),
             },
             Content::Quoted(text) if classify(text) == Plain::Integer => {
-                (codes::WRONG_TYPE, Some(format!("write `{text}` without quotes")))
+                (codes::WRONG_TYPE, Some(format!("write `{}` without quotes", shown(text))))
             }
             _ => (codes::WRONG_TYPE, None),
         };
@@ -467,7 +467,7 @@ impl Checker<'_> {
             Content::Quoted(_) => "text".to_owned(),
             Content::Plain(text) => match classify(text) {
                 Plain::Null => "nothing".to_owned(),
-                _ => format!("`{}`", text.chars().take(40).collect::<String>()),
+                _ => format!("`{}`", shown(text)),
             },
         };
         let mut diagnostic = Diagnostic::error(code, span, format!("{what} must be {wanted}, not {found}"));
@@ -493,14 +493,21 @@ fn label(what: What<'_>) -> &str {
     }
 }
 
+/// As much of a text of the file as a message can hold.
+fn shown(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(60).and_then(|(end, _)| text.get(..end)) {
+        Some(start) => Cow::Owned(format!("{start}…")),
+        None => Cow::Borrowed(text),
+    }
+}
+
 /// The complaint about a field that may not stand here, and the field that was meant.
 fn unknown_field(table: &Table, name: &str, span: Span) -> (Diagnostic, Option<&'static str>) {
     if table.field(name).is_some() {
         let message = format!("{} cannot hold `{name}`", table.what);
         return (Diagnostic::error(codes::MISPLACED_FIELD, span, message).hint("write it in each key"), None);
     }
-    let shown: String = name.chars().take(60).collect();
-    let message = format!("{} has no field `{shown}`", table.what);
+    let message = format!("{} has no field `{}`", table.what, shown(name));
     let diagnostic = Diagnostic::error(codes::UNKNOWN_FIELD, span, message);
     if let Some((_, instead)) = table.instead.iter().find(|(wrong, _)| *wrong == name) {
         let meant = table.allowed().find(|field| *instead == format!("write `{}`", field.name));

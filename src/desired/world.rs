@@ -17,6 +17,8 @@ pub(super) struct World {
     pub(super) organisation: Option<(String, Span)>,
     pub(super) managed_by: Option<(String, Span)>,
     workspaces: BTreeMap<Name, (String, Span)>,
+    /// The first alias of each slug or UUID, so that one workspace has one name in addresses.
+    aliases: BTreeMap<String, Name>,
     pub(super) scope_sets: BTreeMap<Name, ScopeSet>,
     pub(super) known_scopes: BTreeSet<String>,
     pub(super) sinks: BTreeMap<Name, DeclaredSink>,
@@ -73,6 +75,10 @@ impl World {
             if let Some((_, before)) = self.workspaces.get(name) {
                 out.push(twice("the workspace", name, entry.name, *before));
             } else {
+                let alias = self.aliases.entry(target.to_owned()).or_insert_with(|| name.clone());
+                if name < alias {
+                    alias.clone_from(name);
+                }
                 self.workspaces.insert(name.clone(), (target.to_owned(), entry.name));
             }
         }
@@ -183,9 +189,8 @@ impl World {
         None
     }
 
-    /// The first alias of a slug or UUID, so that one workspace has one name in addresses.
     fn alias_of(&self, target: &str) -> Option<&str> {
-        self.workspaces.iter().find(|(_, (known, _))| known == target).map(|(alias, _)| &**alias)
+        self.aliases.get(target).map(|alias| &**alias)
     }
 
     /// The fence of an `include` entry.
