@@ -226,7 +226,10 @@ impl<'t> Builder<'t> {
     fn close(&self, open: Open, end: u32, out: &mut Complaints) -> (Node, usize) {
         let end = if open.flow { end } else { self.end_of_line(open.start as usize).min(end.max(open.end)) };
         let content = match open.children {
-            Children::List(items) => Content::List(items),
+            Children::List(mut items) => {
+                items.shrink_to_fit();
+                Content::List(items)
+            }
             Children::Map(entries, _) => Content::Map(self.distinct(entries, out)),
         };
         (Node { start: open.start, end, content }, open.anchor)
@@ -283,41 +286,41 @@ impl<'t> Builder<'t> {
 
     /// Removes merge keys and all but the first of equal names, with a complaint about each.
     fn distinct(&self, mut entries: Vec<(Node, Node)>, out: &mut Complaints) -> Vec<(Node, Node)> {
-        let mut seen: HashMap<Box<str>, Span> = HashMap::with_capacity(entries.len());
-        entries.retain(|(name, _)| {
-            let span = name.span(self.source);
-            if matches!(&name.content, Content::Plain(text) if &**text == "<<") {
-                out.push(
-                    Diagnostic::error(codes::MERGE_KEY, span, "YAML merge keys (`<<`) are not supported")
-                        .hint(
-                            "put the shared fields under `templates:` and write `template: NAME` in the key",
-                        ),
-                );
-                return false;
-            }
-            let Some(text) = name.text().map(Box::from) else {
-                out.push(Diagnostic::error(
-                    codes::YAML_SYNTAX,
-                    span,
-                    "the name of a field must be plain text",
-                ));
-                return false;
-            };
-            let Some(first) = seen.get(&text) else {
-                seen.insert(text, span);
-                return true;
-            };
-            out.push(
-                Diagnostic::error(
-                    codes::DUPLICATE_YAML_KEY,
-                    span,
-                    format!("`{text}` stands twice in this map"),
-                )
-                .also(*first, "first here")
-                .hint("remove one of them"),
-            );
-            false
-        });
+        let mut seen: HashMap<&str, Span> = HashMap::with_capacity(entries.len());
+        let fine: Vec<bool> = entries
+            .iter()
+            .map(|(name, _)| {
+                let span = name.span(self.source);
+                let diagnostic = match name.text() {
+                    None => {
+                        Diagnostic::error(codes::YAML_SYNTAX, span, "the name of a field must be plain text")
+                    }
+                    Some("<<") if matches!(name.content, Content::Plain(_)) => Diagnostic::error(
+                        codes::MERGE_KEY,
+                        span,
+                        "YAML merge keys (`<<`) are not supported",
+                    )
+                    .hint("put the shared fields under `templates:` and write `template: NAME` in the key"),
+                    Some(text) => match seen.get(text) {
+                        None => {
+                            seen.insert(text, span);
+                            return true;
+                        }
+                        Some(first) => {
+                            let message = format!("`{text}` stands twice in this map");
+                            Diagnostic::error(codes::DUPLICATE_YAML_KEY, span, message)
+                                .also(*first, "first here")
+                                .hint("remove one of them")
+                        }
+                    },
+                };
+                out.push(diagnostic);
+                false
+            })
+            .collect();
+        let mut fine = fine.into_iter();
+        entries.retain(|_| fine.next().unwrap_or(false));
+        entries.shrink_to_fit();
         entries
     }
 
