@@ -20,14 +20,26 @@ pub fn escape(text: &str) -> String {
             '\n' => escaped.push_str("\\n"),
             '\r' => escaped.push_str("\\r"),
             '\t' => escaped.push_str("\\t"),
-            _ if commands || is_deceptive(c) => {
-                escaped.push_str(&format!("\\u{{{:x}}}", u32::from(c)));
-            }
+            _ if commands || is_deceptive(c) => push_code_point(&mut escaped, c),
             _ => escaped.push(c),
         }
         (before_last, last) = (last, c);
     }
     escaped
+}
+
+/// The same for a part of a line of a file that is shown as a line: tabs stay, and each character is
+/// taken by itself, so that the length of a shown part tells where the next one starts.
+pub(super) fn escape_excerpt(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_deceptive(c) && c != '\t' { push_code_point(&mut escaped, c) } else { escaped.push(c) }
+    }
+    escaped
+}
+
+fn push_code_point(escaped: &mut String, c: char) {
+    escaped.push_str(&format!("\\u{{{:x}}}", u32::from(c)));
 }
 
 /// Characters that have an effect without being seen, or look like a space and are none.

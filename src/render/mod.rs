@@ -13,6 +13,9 @@ mod escape;
 mod layout;
 mod words;
 
+#[cfg(test)]
+mod samples;
+
 pub use escape::escape;
 
 /// How to draw, resolved by the caller: nothing here looks at the terminal or the environment.

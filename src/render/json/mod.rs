@@ -7,6 +7,9 @@ mod error;
 mod plan;
 mod report;
 
+#[cfg(test)]
+mod tests;
+
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;

@@ -6,7 +6,8 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{Annotation, AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 
 use super::errors::hint_lines;
-use crate::diagnostic::{Diagnostic, Label, Severity, SourceId, Sources};
+use crate::diagnostic::{Diagnostic, Label, Severity, Source, SourceId, Sources};
+use crate::render::escape::escape_excerpt;
 use crate::render::layout::paragraph;
 use crate::render::words::count;
 use crate::render::{Style, escape};
@@ -47,12 +48,13 @@ fn one(diagnostic: &Diagnostic, sources: &Sources, style: &Style) -> String {
     out
 }
 
-/// One line of a file (or several, for a span over lines) with its marks.
+/// One line of a file with its marks.
 struct Excerpt {
     source: SourceId,
     file: String,
-    /// The number of the first line.
-    first_line: usize,
+    /// Its number.
+    line: usize,
+    /// Escaped.
     text: String,
     /// Where the text starts in the file.
     start: usize,
@@ -70,43 +72,50 @@ fn excerpts(primary: Option<&Label>, secondary: &[Label], sources: &Sources) -> 
     for (kind, label) in labels {
         let Some(source) = sources.get(label.span.source) else { continue };
         let (start, end) = clamp(&source.text, label.span.start, label.span.end);
-        let shared = excerpts.iter_mut().find(|excerpt| {
+        let shared = excerpts.iter().position(|excerpt| {
             excerpt.source == label.span.source && excerpt.start <= start && end <= excerpt.end
         });
-        let excerpt = match shared {
-            Some(excerpt) => excerpt,
-            None => {
-                let head = source.text.get(..start).unwrap_or_default();
-                let tail = source.text.get(end..).unwrap_or_default();
-                let from = head.rfind('\n').map_or(0, |newline| newline + 1);
-                let to = end + tail.find('\n').unwrap_or(tail.len());
-                excerpts.push(Excerpt {
-                    source: label.span.source,
-                    file: escape(&source.name),
-                    first_line: head.matches('\n').count() + 1,
-                    text: source.text.get(from..to).unwrap_or_default().to_owned(),
-                    start: from,
-                    end: to,
-                    marks: Vec::new(),
-                });
-                let Some(last) = excerpts.last_mut() else { continue };
-                last
-            }
-        };
-        excerpt.marks.push((kind, start - excerpt.start..end - excerpt.start, escape(&label.text)));
+        let index = shared.unwrap_or_else(|| {
+            excerpts.push(Excerpt::cut(label.span.source, source, start, end));
+            excerpts.len() - 1
+        });
+        let Some(excerpt) = excerpts.get_mut(index) else { continue };
+        // Where the marks are in the escaped text.
+        let offset = |to: usize| escape_excerpt(source.text.get(excerpt.start..to).unwrap_or_default()).len();
+        let range = offset(start)..offset(end);
+        excerpt.marks.push((kind, range, escape(&label.text)));
     }
     excerpts
 }
 
 /// A range within the text, on borders of characters; a span over lines ends with its first one.
 fn clamp(text: &str, start: usize, end: usize) -> (usize, usize) {
-    let start = text.floor_char_boundary(start.min(text.len()));
-    let end = text.floor_char_boundary(end.clamp(start, text.len()));
+    let border =
+        |at: usize| (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let start = border(start);
+    let end = border(end).max(start);
     let first_line = text.get(start..end).and_then(|span| span.find('\n'));
     (start, first_line.map_or(end, |newline| start + newline))
 }
 
 impl Excerpt {
+    /// The line on which a mark stands.
+    fn cut(id: SourceId, source: &Source, start: usize, end: usize) -> Self {
+        let head = source.text.get(..start).unwrap_or_default();
+        let tail = source.text.get(end..).unwrap_or_default();
+        let from = head.rfind('\n').map_or(0, |newline| newline + 1);
+        let to = end + tail.find('\n').unwrap_or(tail.len());
+        Self {
+            source: id,
+            file: escape(&source.name),
+            line: head.matches('\n').count() + 1,
+            text: escape_excerpt(source.text.get(from..to).unwrap_or_default()),
+            start: from,
+            end: to,
+            marks: Vec::new(),
+        }
+    }
+
     fn snippet(&self) -> Element<'_> {
         let marks = self.marks.iter().map(|(kind, range, text)| {
             let annotation: Annotation<'_> = kind.span(range.clone());
@@ -114,7 +123,7 @@ impl Excerpt {
         });
         Snippet::source(self.text.as_str())
             .path(self.file.as_str())
-            .line_start(self.first_line)
+            .line_start(self.line)
             .annotations(marks)
             .into()
     }

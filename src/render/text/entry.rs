@@ -21,6 +21,9 @@ const LONGEST_NAME: usize = 60;
 /// Places stand no further to the right than this.
 const PLACES: usize = 76;
 
+/// Said of changes to what could be the running key.
+const RUNNING_KEY: &str = "(this could be the key that portkey-sync runs with, so it goes last)";
+
 /// Something to show under a group's heading.
 pub(super) struct Entry {
     mark: char,
@@ -48,7 +51,7 @@ pub(super) struct Likeness {
     action: Action,
     fields: Vec<Field>,
     sinks: Vec<String>,
-    reason: Option<&'static str>,
+    resets_usage: bool,
     running_key: bool,
 }
 
@@ -98,9 +101,11 @@ fn fields(change: &Change, context: &PlanContext<'_>, style: &Style) -> Vec<Fiel
 }
 
 impl Likeness {
-    /// None for what is never folded: deletions and deliveries are named one by one.
+    /// None for what is never folded: deletions, deliveries and recognised renames are named one by one.
     pub(super) fn of(change: &Change, context: &PlanContext<'_>, style: &Style) -> Option<Self> {
-        if matches!(change.action, Action::Delete | Action::Deliver) {
+        if matches!(change.action, Action::Delete | Action::Deliver)
+            || change.reason == Some(Reason::RenamedOutside)
+        {
             return None;
         }
         let sink = |delivery: &Delivery| escape(delivery.sink.as_deref().unwrap_or("--secrets-file"));
@@ -110,7 +115,7 @@ impl Likeness {
             sinks: commit(change)
                 .map(|commit| commit.deliveries.iter().map(sink).collect())
                 .unwrap_or_default(),
-            reason: change.reason.as_ref().map(|reason| words::reason(reason).0),
+            resets_usage: matches!(change.reason, Some(Reason::UsageResetDue { .. })),
             running_key: change.running_key,
         })
     }
@@ -132,9 +137,7 @@ impl Entry {
         }
         entry.add_reason(change);
         if change.running_key {
-            entry.body.push(Line::Remark(
-                "(this could be the key that portkey-sync runs with, so it goes last)".to_owned(),
-            ));
+            entry.body.push(Line::Remark(RUNNING_KEY.to_owned()));
         }
         if context.verbosity == Verbosity::Verbose {
             entry.add_calls(change);
@@ -151,10 +154,11 @@ impl Entry {
         let Some(reason) = &change.reason else { return };
         let text = escape(&words::reason(reason).1);
         match reason {
-            Reason::UsageResetDue { .. } => self.body.push(Line::Field(Field {
-                name: "usage",
-                lines: vec!["set to 0".to_owned(), format!("({text})")],
-            })),
+            Reason::UsageResetDue { after, last } => {
+                let mut lines = vec![format!("set to 0, as usage_reset_after {after} asks")];
+                lines.extend(last.map(|last| format!("(it counts since {last})")));
+                self.body.push(Line::Field(Field { name: "usage", lines }));
+            }
             Reason::Unfinished { .. } | Reason::RenamedOutside => {
                 self.body.push(Line::Remark(format!("({text})")));
             }
@@ -190,23 +194,25 @@ impl Entry {
         }
     }
 
-    /// Several changes that are alike. `names` are those within the group; `below` says where they
-    /// are if they belong to several groups.
-    pub(super) fn of_alike(alike: Likeness, count: usize, names: String, below: bool) -> Self {
-        let Likeness { action, fields, sinks, reason: _, running_key: _ } = alike;
+    /// Several changes that are alike, with their names.
+    pub(super) fn of_alike(alike: Likeness, count: usize, names: String) -> Self {
+        let Likeness { action, fields, sinks, resets_usage, running_key } = alike;
         let adoption = action == Action::Adopt;
         let mut entry =
-            Self::titled(action, if adoption && !below { names.clone() } else { words::count(count, "key") });
+            Self::titled(action, if adoption { names.clone() } else { words::count(count, "key") });
         entry.body.extend(fields.into_iter().map(Line::Field));
-        if action == Action::ResetUsage {
+        if resets_usage {
             let lines = vec!["set to 0".to_owned()];
             entry.body.push(Line::Field(Field { name: "usage", lines }));
         }
         if !sinks.is_empty() {
             entry.body.push(Line::Field(Field { name: "deliver_to", lines: vec![sinks.join(", ")] }));
         }
-        if !adoption || below {
+        if !adoption {
             entry.body.push(Line::Remark(names));
+        }
+        if running_key {
+            entry.body.push(Line::Remark(RUNNING_KEY.to_owned()));
         }
         entry
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::limits;
 use super::texts;
 use crate::diff::FieldChange;
-use crate::model::{Mark, RotationPolicy};
+use crate::model::{ConfigId, Mark, RotationPolicy};
 use crate::render::layout::Role;
 use crate::render::words::span_ms;
 use crate::render::{Style, escape};
@@ -48,7 +48,7 @@ impl Fields<'_> {
                 .collect::<Vec<_>>()
                 .join(", "),
             FieldChange::ConfigId { after, written, .. } => {
-                let after = written.as_deref().or(after.as_ref().map(|id| id.as_str()));
+                let after = written.as_deref().or(after.as_ref().map(ConfigId::as_str));
                 after.map_or_else(none, escape)
             }
             FieldChange::AllowConfigOverride { after, .. } => after.to_string(),
@@ -75,7 +75,7 @@ impl Fields<'_> {
             FieldChange::Metadata { before, after } => self.metadata(before, after),
             FieldChange::ConfigId { before, after, written } => {
                 let before = before.as_ref().map_or_else(none, |id| escape(id.as_str()));
-                let after = written.as_deref().or(after.as_ref().map(|id| id.as_str()));
+                let after = written.as_deref().or(after.as_ref().map(ConfigId::as_str));
                 vec![self.arrow(&before, &after.map_or_else(none, escape), "")]
             }
             FieldChange::AllowConfigOverride { before, after } => {
@@ -121,9 +121,8 @@ impl Fields<'_> {
                     names.push(format!("{} ({})", escape(written), joined(set.iter().map(String::as_str))));
                     rest.retain(|scope| !set.contains(*scope));
                 }
-                Some(_) => {}
                 None if rest.remove(written.as_str()) => names.push(escape(written)),
-                None => {}
+                Some(_) | None => {}
             }
         }
         names.extend(rest.into_iter().map(escape));

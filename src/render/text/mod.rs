@@ -9,6 +9,9 @@ mod plan;
 mod report;
 mod texts;
 
+#[cfg(test)]
+mod tests;
+
 pub(super) use report::Fates;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -147,10 +147,10 @@ impl Page<'_> {
             if changes.iter().all(|change| change.address.workspace.as_deref() == group) {
                 let all: Vec<String> =
                     changes.iter().map(|change| name(&change.address.within_group())).collect();
-                let entry = Entry::of_alike(alike, changes.len(), names(&all), false);
+                let entry = Entry::of_alike(alike, changes.len(), names(&all));
                 groups.entry(group).or_default().push(add(&first.address, entry));
             } else {
-                everywhere.push(Entry::of_alike(alike, changes.len(), across_groups(&changes), true));
+                everywhere.push(Entry::of_alike(alike, changes.len(), across_groups(&changes)));
             }
         }
         for change in singles {
@@ -267,7 +267,8 @@ impl Page<'_> {
             .map(|(n, word)| format!("{n} {word}"))
             .collect();
         let total = plan.changes.len();
-        rows.push((count(total, "change"), counts.join(", ")));
+        let changes = if total == 0 { "no changes".to_owned() } else { count(total, "change") };
+        rows.push((changes, counts.join(", ")));
         if !plan.blocked.is_empty() {
             let n = plan.blocked.len();
             let others = match total {

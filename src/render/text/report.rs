@@ -126,7 +126,7 @@ pub(super) fn draw(report: &Report, plan: &Plan, exit_code: Option<u8>, style: &
 /// Every failure; equal ones once, with the names.
 fn failures(report: &Report, style: &Style) -> String {
     let mut alike: Vec<(&Failure, Vec<&KeyAddress>)> = Vec::new();
-    let mut seen: BTreeMap<(&str, &[String], &[String], &[String]), usize> = BTreeMap::new();
+    let mut seen = BTreeMap::new();
     for change in &report.changes {
         let (Outcome::Failed(failure) | Outcome::Unknown(failure)) = &change.outcome else { continue };
         let key = (
@@ -169,7 +169,7 @@ fn list(addresses: &[&KeyAddress]) -> String {
     some_of(&names, NAMES)
 }
 
-fn addresses<'a>(report: &'a Report, fits: impl Fn(&ChangeReport) -> bool) -> Vec<&'a KeyAddress> {
+fn addresses(report: &Report, fits: impl Fn(&ChangeReport) -> bool) -> Vec<&KeyAddress> {
     report.changes.iter().filter(|change| fits(change)).map(|change| &change.address).collect()
 }
 

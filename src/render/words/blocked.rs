@@ -156,7 +156,7 @@ fn running_key(harm: Harm) -> Explained {
         "running-key",
         format!("this is, or could be, the key that portkey-sync runs with, and it {harm}"),
     )
-    .hint("run with another key; or, if this one is not the running key, say which one is: --self ID")
+    .hint("run with another key; or, if the running key is not this one, name it with --self ID")
 }
 
 fn no_room(text: usize, mark: usize, managed: bool, place: Option<&Place>) -> Explained {

@@ -144,7 +144,7 @@ pub(super) fn span_ms(ms: u64) -> String {
     [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")]
         .into_iter()
         // A day is 24h in the file's own examples, so days begin where hours become hard to read.
-        .find(|(unit, name)| ms > 0 && ms % unit == 0 && (*name != "d" || ms > 2 * unit))
+        .find(|(unit, name)| ms > 0 && ms.is_multiple_of(*unit) && (*name != "d" || ms > 2 * unit))
         .map_or_else(|| format!("{ms}ms"), |(unit, name)| format!("{}{name}", ms / unit))
 }
 

@@ -19,12 +19,20 @@ pub(in crate::render) fn refusal(refusal: &Refusal) -> Explained {
         .hint("run with a key of that organisation, or correct `organisation:` in the root file"),
         Refusal::TooManyDeletes { planned, limit } => Explained::new(
             "too-many-deletes",
-            format!("{} planned, and at most {limit} allowed", are(*planned, "deletion")),
+            format!(
+                "{} planned, and at most {limit} {}",
+                are(*planned, "deletion"),
+                choose(*limit, "is allowed", "are allowed")
+            ),
         )
         .hint(format!("if all of them are meant: --max-deletes {planned}")),
         Refusal::TooManyChanges { planned, limit } => Explained::new(
             "too-many-changes",
-            format!("{} planned, and at most {limit} allowed", are(*planned, "change")),
+            format!(
+                "{} planned, and at most {limit} {}",
+                are(*planned, "change"),
+                choose(*limit, "is allowed", "are allowed")
+            ),
         )
         .hint(format!("if all of them are meant: --max-changes {planned}")),
         Refusal::PruneWithoutOwner => Explained::new(
@@ -84,14 +92,14 @@ pub(in crate::render) fn note(note: &Note) -> Explained {
         ),
         Note::RunningKeyUncertain { candidates: 0 } => Explained::new(
             "running-key-uncertain",
-            "no live key looks like the one that portkey-sync runs with, so none is spared",
-        )
-        .hint("name it with --self ID"),
+            "no live key looks like the one that portkey-sync runs with, so none is spared; --self ID names it",
+        ),
         Note::RunningKeyUncertain { candidates } => Explained::new(
             "running-key-uncertain",
-            format!("any of {candidates} keys could be the one that portkey-sync runs with; all are spared"),
-        )
-        .hint("name it with --self ID"),
+            format!(
+                "any of {candidates} keys could be the one that portkey-sync runs with; all are spared; --self ID names it"
+            ),
+        ),
         Note::ListUnstable => Explained::new(
             "list-unstable",
             "the pages of the list of keys did not agree, three times; no key is taken for absent",
