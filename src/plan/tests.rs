@@ -309,7 +309,7 @@ const OWNED: &str = "managed_by: platform\n";
 /// The mark that an entry `w/NAME` of `platform` carries.
 fn mark(name: &str, by: &str, extra: &str) -> String {
     let at = crate::model::address_hash(
-        KeyKind::WorkspaceService,
+        crate::model::KeyKind::WorkspaceService,
         Some(&crate::model::WorkspaceId::new(WORKSPACE)),
         None,
         name,
