@@ -33,7 +33,7 @@ struct Milestone {
 }
 
 /// How far apart milestones are, more or less, in bytes.
-const STRIDE: usize = 1024;
+const STRIDE: usize = 256;
 
 fn milestones(text: &str) -> Vec<Milestone> {
     let mut here = Milestone { offset: 0, line: 1, column: 1 };
@@ -216,11 +216,19 @@ impl Diagnostic {
     }
 }
 
+/// How many names are compared: a near miss is a courtesy, not worth minutes in a hostile file.
+const MAX_CANDIDATES: usize = 2_000;
+
 /// The candidate that is close enough to `word` to be worth suggesting.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // No name is that long, and the comparison is quadratic.
+    if word.len() > 100 {
+        return None;
+    }
     let lower = word.to_lowercase();
     candidates
         .into_iter()
+        .take(MAX_CANDIDATES)
         .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
         .filter(|(distance, candidate)| *distance <= (candidate.chars().count() / 3).clamp(1, 4))
         .min_by_key(|(distance, candidate)| (*distance, *candidate))

@@ -145,7 +145,7 @@ impl ConnectError {
         match self {
             Self::BaseUrl { .. } => Some("it looks like https://api.portkey.ai/v1"),
             Self::PlainHttp { .. } => {
-                Some("use https; plain http is for 127.0.0.1, [::1] and localhost only")
+                Some("use https; plain http is only for this machine, as in http://127.0.0.1:8787/v1")
             }
             Self::ReadCaBundle { .. } | Self::CaBundle { .. } => {
                 Some("the file holds certificates in PEM form: -----BEGIN CERTIFICATE-----")

@@ -8,7 +8,6 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::apply::{ApplyOptions, Stop, apply};
 use crate::desired::Desired;
 use crate::plan::Plan;
-use crate::render::Style;
 use crate::render::{self, text::Mode};
 use crate::report::{Event, Report};
 use crate::secrets::Escrow;
@@ -63,7 +62,7 @@ async fn run_with(
         .exit(Exit::Refused));
     }
     if !plan.changes.is_empty() && !args.yes && args.expect_plan.is_none() {
-        confirm(&plan, format, &output.stderr)?;
+        confirm(&plan, format)?;
     }
 
     let options = ApplyOptions {
@@ -106,7 +105,7 @@ fn exit(plan: &Plan, report: &Report) -> Exit {
 }
 
 /// Asks; anything but `yes` declines, and without a terminal nothing is guessed.
-fn confirm(plan: &Plan, format: OutputFormat, style: &Style) -> Result<(), CommandError> {
+fn confirm(plan: &Plan, format: OutputFormat) -> Result<(), CommandError> {
     if !std::io::stdin().is_terminal() || format == OutputFormat::Json {
         return Err(CommandError::message("there is nobody to ask: standard input is no terminal")
             .code("nobody-to-ask")
@@ -114,7 +113,7 @@ fn confirm(plan: &Plan, format: OutputFormat, style: &Style) -> Result<(), Comma
             .hint(format!("or approve exactly this plan: --expect-plan {}", plan.digest())));
     }
     let mut stderr = std::io::stderr();
-    let question = render::text::question(plan, style);
+    let question = render::text::question(plan);
     stderr.write_all(question.as_bytes()).and_then(|()| stderr.flush()).map_err(CommandError::new)?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).map_err(CommandError::new)?;

@@ -99,6 +99,11 @@ impl Session {
         Ok(Self { reader, writer, mask, emulator })
     }
 
+    /// Whether this talks to the embedded emulator.
+    pub(super) fn is_emulator(&self) -> bool {
+        self.emulator.is_some()
+    }
+
     /// Ends the embedded emulator in order.
     pub(super) async fn close(self) {
         if let Some(emulator) = self.emulator

@@ -3,6 +3,7 @@
 //! What comes out holds values instead of text, each with its place; what was wrong is `Invalid`,
 //! so that nothing is said about it a second time.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
@@ -44,8 +45,11 @@ pub(super) enum Kind {
     Nodes(Vec<Node>),
 }
 
+/// The name of a field or of something declared.
+pub(super) type Name = Cow<'static, str>;
+
 /// Fields by name.
-pub(super) type Map = BTreeMap<Rc<str>, Entry>;
+pub(super) type Map = BTreeMap<Name, Entry>;
 
 /// One field of a map.
 #[derive(Clone, Debug)]
@@ -150,7 +154,7 @@ impl Checker<'_> {
                     Kind::List(items.into_iter().map(|item| self.value(what.item(), shape, item)).collect())
                 }
                 Content::Plain(text) if classify(&text) == Plain::Text => {
-                    let hint = Some(format!("write `[{text}]`"));
+                    let hint = Some(format!("write `[{}]`", shown(&text)));
                     self.push_wrong(codes::WRONG_TYPE, what, "a list", &Content::Plain(text), span, hint)
                 }
                 other => self.wrong_type(what, "a list, as in `[a, b]`", &other, span),
@@ -187,7 +191,7 @@ impl Checker<'_> {
                 Some(text) if words.contains(&text.as_str()) => Kind::Text(text),
                 Some(text) => {
                     let list = words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-                    let mut diagnostic = invalid(what, span, &format!("cannot be `{text}`"));
+                    let mut diagnostic = invalid(what, span, &format!("cannot be `{}`", shown(&text)));
                     diagnostic = match nearest(&text, words.iter().copied()) {
                         Some(word) => diagnostic.hint(format!("did you mean `{word}`?")),
                         None => diagnostic.hint(format!("write one of {list}")),
@@ -283,7 +287,7 @@ impl Checker<'_> {
                 self.out.push(diagnostic);
             }
             let value = self.value(What::Field(&name), shape, node);
-            map.insert(name.as_str().into(), Entry { name: name_span, value, from: None });
+            map.insert(name.into(), Entry { name: name_span, value, from: None });
         }
         map
     }
@@ -298,7 +302,7 @@ impl Checker<'_> {
                 return None;
             }
         };
-        let quoted = format!("write `\"{text}\"` in quotes");
+        let quoted = format!("write `\"{}\"` in quotes", shown(&text));
         let diagnostic = match classify(&text) {
             Plain::Text => return Some(text.into_string()),
             Plain::Null => {
@@ -313,7 +317,7 @@ impl Checker<'_> {
             Plain::OddNumber(_) => Diagnostic::error(
                 codes::AMBIGUOUS_SCALAR,
                 span,
-                format!("{what} must be text, and some YAML tools read `{text}` as a number"),
+                format!("{what} must be text, and some YAML tools read `{}` as a number", shown(&text)),
             ),
             Plain::Bool(_) => {
                 Diagnostic::error(codes::WRONG_TYPE, span, format!("{what} must be text, not a boolean"))
@@ -437,7 +441,7 @@ impl Checker<'_> {
                 _ => (codes::WRONG_TYPE, None),
             },
             Content::Quoted(text) if classify(text) == Plain::Integer => {
-                (codes::WRONG_TYPE, Some(format!("write `{text}` without quotes")))
+                (codes::WRONG_TYPE, Some(format!("write `{}` without quotes", shown(text))))
             }
             _ => (codes::WRONG_TYPE, None),
         };
@@ -463,7 +467,7 @@ impl Checker<'_> {
             Content::Quoted(_) => "text".to_owned(),
             Content::Plain(text) => match classify(text) {
                 Plain::Null => "nothing".to_owned(),
-                _ => format!("`{}`", text.chars().take(40).collect::<String>()),
+                _ => format!("`{}`", shown(text)),
             },
         };
         let mut diagnostic = Diagnostic::error(code, span, format!("{what} must be {wanted}, not {found}"));
@@ -489,14 +493,21 @@ fn label(what: What<'_>) -> &str {
     }
 }
 
+/// As much of a text of the file as a message can hold.
+fn shown(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(60).and_then(|(end, _)| text.get(..end)) {
+        Some(start) => Cow::Owned(format!("{start}…")),
+        None => Cow::Borrowed(text),
+    }
+}
+
 /// The complaint about a field that may not stand here, and the field that was meant.
 fn unknown_field(table: &Table, name: &str, span: Span) -> (Diagnostic, Option<&'static str>) {
     if table.field(name).is_some() {
         let message = format!("{} cannot hold `{name}`", table.what);
         return (Diagnostic::error(codes::MISPLACED_FIELD, span, message).hint("write it in each key"), None);
     }
-    let shown: String = name.chars().take(60).collect();
-    let message = format!("{} has no field `{shown}`", table.what);
+    let message = format!("{} has no field `{}`", table.what, shown(name));
     let diagnostic = Diagnostic::error(codes::UNKNOWN_FIELD, span, message);
     if let Some((_, instead)) = table.instead.iter().find(|(wrong, _)| *wrong == name) {
         let meant = table.allowed().find(|field| *instead == format!("write `{}`", field.name));

@@ -180,6 +180,10 @@ codes! {
         "The files together hold more than 64 MiB.",
         "",
         "Split the organisation's keys over several runs.";
+    TOO_MANY_ERRORS = "too-many-errors",
+        "There are a thousand errors or more; reading stopped there.",
+        "",
+        "Correct the ones that are shown, then look again.";
     UNKNOWN_FIELD = "unknown-field",
         "There is no such field here.",
         "{name: ci, scope: [logs.view]}",

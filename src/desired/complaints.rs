@@ -1,5 +1,6 @@
 //! The diagnostics of a run as they come in.
 
+use super::codes;
 use crate::diagnostic::{Diagnostic, Severity, SourceId, Sources};
 
 /// More than this help nobody, and a hostile file could hold millions.
@@ -57,6 +58,15 @@ impl Complaints {
             (&a.file, key(a), a.code, &a.message).cmp(&(&b.file, key(b), b.code, &b.message))
         });
         list.dedup();
+        if self.errors >= MAX
+            && let Some(last) = list.last()
+        {
+            let message = format!("there are {MAX} errors or more, and the rest is not shown");
+            list.push(
+                Diagnostic::about(codes::TOO_MANY_ERRORS, last.file.clone(), message)
+                    .hint("correct these first"),
+            );
+        }
         list
     }
 }

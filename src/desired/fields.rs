@@ -99,7 +99,6 @@ impl Field {
 use Shape::{AnyMap, Choice, Duration, Fields, Instant, Integer, List, MapOf, OneOrMore, OrNull, Text};
 
 const KINDS: &[&str] = &["workspace-service", "workspace-user", "organisation-service"];
-const SCOPE_NAME: &str = "A scope has a dot, as in `completions.write`; a name without a dot is a scope set.";
 
 /// The top of a root file.
 pub(super) static ROOT: Table = Table {
@@ -598,6 +597,3 @@ const SECRET: Table = Table {
         field("verify", OrNull(&Shape::Bool), "Whether the sinks are read back. Not supported yet."),
     ],
 };
-
-/// What the schema says about names of scopes.
-pub(super) const SCOPE_DOC: &str = SCOPE_NAME;

@@ -79,8 +79,8 @@ impl Format {
             }
             Self::Owner => (spaced || text.contains(['[', ']', '=', ',']))
                 .then(|| "must be one word without `[`, `]`, `=` and `,`".to_owned()),
-            Self::Alias => (!text.chars().all(|c| c.is_alphanumeric() || "_-".contains(c)))
-                .then(|| "may have letters, digits, `-` and `_` only".to_owned()),
+            Self::Alias => (!text.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c)))
+                .then(|| "may have the letters a to z, digits, `-` and `_` only".to_owned()),
             Self::User if !text.contains('@') => {
                 (spaced || text.contains('/')).then(|| "must not have spaces or slashes".to_owned())
             }
@@ -101,10 +101,11 @@ impl Format {
             Self::Owner => {
                 json!({"type": "string", "pattern": "^[^\\s\\[\\]=,]+$", "maxLength": WORD_MAX})
             }
-            Self::Alias => json!({"type": "string", "pattern": "^[\\p{L}\\p{N}_-]+$"}),
+            Self::Alias => json!({"type": "string", "pattern": "^[A-Za-z0-9_-]+$"}),
             Self::Email => json!({"type": "string", "format": "email"}),
             Self::Scope => json!({
                 "type": "string",
+                "description": "A scope, as in `completions.write`; a name without a dot is a scope set.",
                 "pattern": "^[^\\s/]+$",
                 "examples": ["completions.write", "logs.view", "prompts.render"],
             }),

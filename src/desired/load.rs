@@ -36,6 +36,13 @@ pub fn load(arguments: &[FileArgument], stdin: &mut dyn Read) -> Loaded {
     let mut out = Complaints::default();
     let mut files = Files::new(stdin);
     let mut roots = Vec::new();
+    if arguments.is_empty() {
+        // Nothing asked for must not read as "no keys".
+        out.push(
+            Diagnostic::about(codes::UNREADABLE, "", "no keys file was given")
+                .hint("name it with `-f keys.yaml`"),
+        );
+    }
     for argument in arguments {
         roots.extend(files.read_argument(argument, &mut out));
     }

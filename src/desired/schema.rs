@@ -2,8 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::fields::{Field, KEY, ROOT, SCOPE_DOC, Shape, Table};
-use super::formats::Format;
+use super::fields::{Field, KEY, ROOT, Shape, Table};
 
 /// The schema (draft 2020-12) that editors check and complete a keys file with.
 pub fn schema() -> Value {
@@ -56,7 +55,7 @@ fn property(field: &Field) -> Value {
 fn shape(wanted: &Shape) -> Value {
     match wanted {
         Shape::Bool => json!({"type": "boolean"}),
-        Shape::Text(format) => text(*format),
+        Shape::Text(format) => format.schema(),
         Shape::Integer(min, max) if min == max => json!({"const": min}),
         Shape::Integer(min, max) => json!({"type": "integer", "minimum": min, "maximum": max}),
         Shape::Amount => json!({"type": "number", "minimum": 1}),
@@ -75,20 +74,10 @@ fn shape(wanted: &Shape) -> Value {
         Shape::OneOrMore(item) => json!({"anyOf": [shape(item), {"type": "array", "items": shape(item)}]}),
         Shape::Fields(fields) => table(fields),
         Shape::MapOf(name, value) => {
-            json!({"type": "object", "propertyNames": text(*name), "additionalProperties": shape(value)})
+            json!({"type": "object", "propertyNames": name.schema(), "additionalProperties": shape(value)})
         }
         Shape::OrNull(inner) => json!({"anyOf": [shape(inner), {"type": "null"}]}),
         Shape::AnyMap => json!({"type": "object", "maxProperties": 0}),
         Shape::Keys => json!({"type": "array", "items": {"$ref": "#/$defs/key"}}),
     }
-}
-
-fn text(format: Format) -> Value {
-    let mut schema = format.schema();
-    if format == Format::Scope
-        && let Value::Object(fields) = &mut schema
-    {
-        fields.insert("description".to_owned(), json!(SCOPE_DOC));
-    }
-    schema
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::check::{Entry, Kind, Map, Value};
+use super::check::{Entry, Kind, Map, Name, Value};
 use super::codes;
 use super::complaints::Complaints;
 use super::lower::scopes::{self, Listed};
@@ -16,11 +16,13 @@ use crate::model::KeyKind;
 pub(super) struct World {
     pub(super) organisation: Option<(String, Span)>,
     pub(super) managed_by: Option<(String, Span)>,
-    workspaces: BTreeMap<Rc<str>, (String, Span)>,
-    pub(super) scope_sets: BTreeMap<Rc<str>, ScopeSet>,
+    workspaces: BTreeMap<Name, (String, Span)>,
+    /// The first alias of each slug or UUID, so that one workspace has one name in addresses.
+    aliases: BTreeMap<String, Name>,
+    pub(super) scope_sets: BTreeMap<Name, ScopeSet>,
     pub(super) known_scopes: BTreeSet<String>,
-    pub(super) sinks: BTreeMap<Rc<str>, DeclaredSink>,
-    pub(super) templates: BTreeMap<Rc<str>, Template>,
+    pub(super) sinks: BTreeMap<Name, DeclaredSink>,
+    pub(super) templates: BTreeMap<Name, Template>,
 }
 
 /// A scope set and where its scopes stand.
@@ -73,6 +75,10 @@ impl World {
             if let Some((_, before)) = self.workspaces.get(name) {
                 out.push(twice("the workspace", name, entry.name, *before));
             } else {
+                let alias = self.aliases.entry(target.to_owned()).or_insert_with(|| name.clone());
+                if name < alias {
+                    alias.clone_from(name);
+                }
                 self.workspaces.insert(name.clone(), (target.to_owned(), entry.name));
             }
         }
@@ -183,9 +189,8 @@ impl World {
         None
     }
 
-    /// The first alias of a slug or UUID, so that one workspace has one name in addresses.
     fn alias_of(&self, target: &str) -> Option<&str> {
-        self.workspaces.iter().find(|(_, (known, _))| known == target).map(|(alias, _)| &**alias)
+        self.aliases.get(target).map(|alias| &**alias)
     }
 
     /// The fence of an `include` entry.
@@ -213,8 +218,8 @@ impl World {
 /// Moves the templates of a file into `templates`. Those of an included file are seen by its own
 /// keys only, and must not hide one of the root's.
 pub(super) fn declare_templates(
-    templates: &mut BTreeMap<Rc<str>, Template>,
-    outer: Option<&BTreeMap<Rc<str>, Template>>,
+    templates: &mut BTreeMap<Name, Template>,
+    outer: Option<&BTreeMap<Name, Template>>,
     file: &mut Map,
     out: &mut Complaints,
 ) {
@@ -256,7 +261,7 @@ fn twice(what: &str, name: &str, here: Span, before: Span) -> Diagnostic {
         .hint("keep one of them")
 }
 
-fn children<'m>(map: &'m Map, name: &str) -> impl Iterator<Item = (&'m Rc<str>, &'m Entry)> {
+fn children<'m>(map: &'m Map, name: &str) -> impl Iterator<Item = (&'m Name, &'m Entry)> {
     map.get(name).and_then(|entry| entry.value.map()).into_iter().flatten()
 }
 

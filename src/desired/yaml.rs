@@ -82,6 +82,19 @@ enum Children {
     Map(Vec<(Node, Node)>, Option<Node>),
 }
 
+/// Whether the text has so many separators that it cannot be a keys file: every value of a wide file is
+/// parted from the next by one of these, and counting them is a thousand times cheaper than parsing.
+fn is_too_wide(text: &str) -> bool {
+    let separators: usize =
+        [b',', b'\n', b':'].into_iter().map(|byte| memchr::memchr_iter(byte, text.as_bytes()).count()).sum();
+    separators > 2 * MAX_NODES
+}
+
+fn too_many_values(span: Span) -> Box<Diagnostic> {
+    let message = format!("the file has more than {MAX_NODES} values");
+    Box::new(Diagnostic::error(codes::TOO_COMPLEX, span, message).hint("split it into several files"))
+}
+
 /// Reads one document. `None` if there is no tree to look at; the reason is among the complaints.
 pub(super) fn parse(source: SourceId, text: &str, out: &mut Complaints) -> Option<Node> {
     let mut options = granit_parser::options! {
@@ -90,6 +103,10 @@ pub(super) fn parse(source: SourceId, text: &str, out: &mut Complaints) -> Optio
     };
     options.set_emit_comments(false);
     let mut builder = Builder::new(source, text);
+    if is_too_wide(text) {
+        out.push(*too_many_values(builder.span(0, 0)));
+        return None;
+    }
     for event in Parser::new_from_str_with_options(text, options) {
         let step = match event {
             Ok((event, span)) => builder.take(event, span.byte_range().unwrap_or(0..0), out),
@@ -226,7 +243,10 @@ impl<'t> Builder<'t> {
     fn close(&self, open: Open, end: u32, out: &mut Complaints) -> (Node, usize) {
         let end = if open.flow { end } else { self.end_of_line(open.start as usize).min(end.max(open.end)) };
         let content = match open.children {
-            Children::List(items) => Content::List(items),
+            Children::List(mut items) => {
+                items.shrink_to_fit();
+                Content::List(items)
+            }
             Children::Map(entries, _) => Content::Map(self.distinct(entries, out)),
         };
         (Node { start: open.start, end, content }, open.anchor)
@@ -236,14 +256,7 @@ impl<'t> Builder<'t> {
         let span = node.span(self.source);
         self.nodes += 1;
         if self.nodes > MAX_NODES {
-            return Err(Box::new(
-                Diagnostic::error(
-                    codes::TOO_COMPLEX,
-                    span,
-                    format!("the file has more than {MAX_NODES} values"),
-                )
-                .hint("split it into several files"),
-            ));
+            return Err(too_many_values(span));
         }
         if anchor != 0 {
             self.repeat(&node, span)?;
@@ -283,41 +296,41 @@ impl<'t> Builder<'t> {
 
     /// Removes merge keys and all but the first of equal names, with a complaint about each.
     fn distinct(&self, mut entries: Vec<(Node, Node)>, out: &mut Complaints) -> Vec<(Node, Node)> {
-        let mut seen: HashMap<Box<str>, Span> = HashMap::with_capacity(entries.len());
-        entries.retain(|(name, _)| {
-            let span = name.span(self.source);
-            if matches!(&name.content, Content::Plain(text) if &**text == "<<") {
-                out.push(
-                    Diagnostic::error(codes::MERGE_KEY, span, "YAML merge keys (`<<`) are not supported")
-                        .hint(
-                            "put the shared fields under `templates:` and write `template: NAME` in the key",
-                        ),
-                );
-                return false;
-            }
-            let Some(text) = name.text().map(Box::from) else {
-                out.push(Diagnostic::error(
-                    codes::YAML_SYNTAX,
-                    span,
-                    "the name of a field must be plain text",
-                ));
-                return false;
-            };
-            let Some(first) = seen.get(&text) else {
-                seen.insert(text, span);
-                return true;
-            };
-            out.push(
-                Diagnostic::error(
-                    codes::DUPLICATE_YAML_KEY,
-                    span,
-                    format!("`{text}` stands twice in this map"),
-                )
-                .also(*first, "first here")
-                .hint("remove one of them"),
-            );
-            false
-        });
+        let mut seen: HashMap<&str, Span> = HashMap::with_capacity(entries.len());
+        let fine: Vec<bool> = entries
+            .iter()
+            .map(|(name, _)| {
+                let span = name.span(self.source);
+                let diagnostic = match name.text() {
+                    None => {
+                        Diagnostic::error(codes::YAML_SYNTAX, span, "the name of a field must be plain text")
+                    }
+                    Some("<<") if matches!(name.content, Content::Plain(_)) => Diagnostic::error(
+                        codes::MERGE_KEY,
+                        span,
+                        "YAML merge keys (`<<`) are not supported",
+                    )
+                    .hint("put the shared fields under `templates:` and write `template: NAME` in the key"),
+                    Some(text) => match seen.get(text) {
+                        None => {
+                            seen.insert(text, span);
+                            return true;
+                        }
+                        Some(first) => {
+                            let message = format!("`{text}` stands twice in this map");
+                            Diagnostic::error(codes::DUPLICATE_YAML_KEY, span, message)
+                                .also(*first, "first here")
+                                .hint("remove one of them")
+                        }
+                    },
+                };
+                out.push(diagnostic);
+                false
+            })
+            .collect();
+        let mut fine = fine.into_iter();
+        entries.retain(|_| fine.next().unwrap_or(false));
+        entries.shrink_to_fit();
         entries
     }
 

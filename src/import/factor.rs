@@ -1,7 +1,7 @@
 //! Finds what several keys have in common.
 //!
-//! A list of at least three scopes that two keys share becomes a scope set; limits and scopes that three keys
-//! share become a template. Names are made from what is in them, and are meant to be changed.
+//! A list of scopes that several keys share becomes a scope set, limits and scopes that three keys share
+//! become a template. Names are made from what is in them, and are meant to be changed.
 
 use std::collections::BTreeMap;
 
@@ -14,8 +14,8 @@ pub(super) struct Factored {
     pub(super) fields: Vec<Mapping>,
 }
 
-/// Fewer scopes are shorter written out.
-const SCOPES_IN_A_SET: usize = 3;
+/// A set saves lines if so many scopes stand in so many keys: the fewer the one, the more of the other.
+const WORTH_A_SET: [(usize, usize); 2] = [(2, 3), (3, 2)];
 /// Fewer keys are easier read without a template.
 const KEYS_OF_A_TEMPLATE: usize = 3;
 /// What a template may hold: what a key is for, not which key it is.
@@ -36,11 +36,12 @@ fn text(value: &Value) -> String {
 fn take_scope_sets(fields: &mut [Mapping]) -> Mapping {
     let mut lists: BTreeMap<String, (usize, Value)> = BTreeMap::new();
     for scopes in fields.iter().filter_map(|fields| fields.get("scopes")) {
-        if scopes.as_sequence().is_some_and(|list| list.len() >= SCOPES_IN_A_SET) {
-            lists.entry(text(scopes)).or_insert((0, scopes.clone())).0 += 1;
-        }
+        lists.entry(text(scopes)).or_insert((0, scopes.clone())).0 += 1;
     }
-    lists.retain(|_, (count, _)| *count >= 2);
+    lists.retain(|_, (count, scopes)| {
+        let length = scopes.as_sequence().map_or(0, Vec::len);
+        WORTH_A_SET.iter().any(|(scopes, keys)| length >= *scopes && *count >= *keys)
+    });
     let mut names: BTreeMap<String, String> = BTreeMap::new();
     let mut sets = Mapping::new();
     for (list, (_, scopes)) in lists {

@@ -82,8 +82,7 @@ pub fn import(live: &Live, options: &ImportOptions) -> Imported {
     }
 
     let mut text = format!(
-        "# yaml-language-server: $schema=https://raw.githubusercontent.com/portkey-sync/portkey-sync/main/docs/keys.schema.json\n\
-         # Written by `portkey-sync import`: {keys} live {}. Fields that are not set are not managed.\n",
+        "# Written by `portkey-sync import`: {keys} live {}. Fields that are not set are not managed.\n",
         if keys == 1 { "key" } else { "keys" }
     );
     for reason in &left_out {
@@ -145,10 +144,11 @@ fn admit(key: &LiveKey, options: &ImportOptions) -> Result<(), Option<String>> {
         if mark.new.is_some() {
             return Err(Some(format!("{} is still being created by another run", named())));
         }
-        if let Some(by) = &mark.by
-            && options.managed_by.as_ref() != Some(by)
+        // Without an owner the file claims nothing, and a plan of it changes no key of somebody else.
+        if let (Some(by), Some(owner)) = (&mark.by, &options.managed_by)
+            && by != owner
         {
-            return Err(Some(format!("{} is managed by `{by}` (import with --managed-by {by})", named())));
+            return Err(Some(format!("{} is managed by `{by}`", named())));
         }
     }
     Ok(())
@@ -173,7 +173,12 @@ fn entry(key: &LiveKey, options: &ImportOptions) -> Entry {
     if key.mark.as_ref().is_some_and(|mark| mark.keep) {
         identity.insert("protected".into(), true.into());
     }
-    let (fields, comments) = fields::fields(key, &options.configs);
+    let (fields, mut comments) = fields::fields(key, &options.configs);
+    if options.managed_by.is_none()
+        && let Some(by) = key.mark.as_ref().and_then(|mark| mark.by.as_ref())
+    {
+        comments.push(format!("marked as managed by `{by}`"));
+    }
     Entry { identity, fields, comments }
 }
 

@@ -158,8 +158,9 @@ fn deletion(address: KeyAddress, live: &LiveKey, reason: Reason) -> Change {
 
 fn decide_update(inputs: &Inputs<'_>, entry: &Entry<'_>, live: &LiveKey, how: Identified) -> Decision {
     let desired = entry.desired;
-    if let Some(by) = other_owner(inputs, live) {
-        return Decision::Blocked(BlockedReason::OtherOwner { by });
+    let other_owner = other_owner(inputs, live);
+    if let (Some(by), Some(_)) = (&other_owner, &inputs.desired.managed_by) {
+        return Decision::Blocked(BlockedReason::OtherOwner { by: by.clone() });
     }
     if let Some(nonce) = live.mark.as_ref().and_then(|mark| mark.new.as_ref()) {
         return decide_unfinished(inputs, entry, live, nonce);
@@ -189,6 +190,10 @@ fn decide_update(inputs: &Inputs<'_>, entry: &Entry<'_>, live: &LiveKey, how: Id
     }
     if body.is_empty() {
         return Decision::InSync;
+    }
+    // Files that name no owner may describe keys of others, as an import does, but not change them.
+    if let Some(by) = other_owner {
+        return Decision::Blocked(BlockedReason::OtherOwner { by });
     }
     let only_mark = fields.iter().all(|field| matches!(field, FieldChange::Mark { .. }));
     let newly_ours =

@@ -325,7 +325,8 @@ fn keys_without_a_mark_are_adopted_and_keys_of_others_are_not_touched() {
     case(&yaml, vec![row("a", json!({"description": format!("text {ours}")}))]).check(&[]);
     let theirs = row("a", json!({"description": mark("a", "data", "")}));
     case(&yaml, vec![theirs.clone()]).check(&["blocked w/a OtherOwner"]);
-    case(&one(""), vec![theirs]).check(&["blocked w/a OtherOwner"]);
+    case(&one(""), vec![theirs.clone()]).check(&[]);
+    case(&one("expires_at: 2027-01-01"), vec![theirs]).check(&["blocked w/a OtherOwner"]);
 }
 
 #[test]

@@ -8,7 +8,13 @@
 pub mod json;
 pub mod text;
 
+mod calls;
 mod escape;
+mod layout;
+mod words;
+
+#[cfg(test)]
+mod samples;
 
 pub use escape::escape;
 

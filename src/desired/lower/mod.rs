@@ -1,5 +1,6 @@
 //! One entry of `keys` to one [`DesiredKey`]: merged, resolved, checked against itself.
 
+mod fence;
 mod limits;
 pub(super) mod scopes;
 mod secret;
@@ -7,7 +8,7 @@ mod secret;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::check::{Checker, Entry, Kind, Map, Value, What};
+use super::check::{Checker, Entry, Kind, Map, Name, Value, What};
 use super::codes;
 use super::complaints::Complaints;
 use super::fields::{self, Shape, Table};
@@ -23,7 +24,7 @@ pub(super) struct Part {
     pub(super) source: SourceId,
     pub(super) defaults: Map,
     /// Of an included file; the root's are in the world.
-    pub(super) templates: BTreeMap<Rc<str>, Template>,
+    pub(super) templates: BTreeMap<Name, Template>,
     pub(super) keys: Vec<Node>,
     pub(super) fence: Option<Rc<Fence>>,
 }
@@ -108,7 +109,8 @@ impl<'w> Lowering<'w> {
             self.spec(&names, &merged, kind, &mut written_scopes, out)
         };
         if let Some(fence) = &part.fence {
-            self.check_fence(&names, fence, &merged, kind, workspace.as_ref(), out);
+            let belongs = fence::Belongs { kind, workspace: workspace.as_ref() };
+            fence::check(&names, fence, &merged, belongs, self.world, out);
         }
 
         let kind = kind?;
@@ -426,59 +428,8 @@ impl<'w> Lowering<'w> {
         Some(listed.into_iter().map(|listed| listed.scope.to_owned()).collect())
     }
 
-    fn check_fence(
-        &self,
-        key: &Key<'_>,
-        fence: &Fence,
-        merged: &Map,
-        kind: Option<KeyKind>,
-        workspace: Option<&(String, String)>,
-        out: &mut Complaints,
-    ) {
-        let outside = |span, message: String, fence| {
-            Diagnostic::error(codes::OUTSIDE_FENCE, span, message)
-                .also(fence, "this file may hold only these")
-                .hint("change the key, or widen the fence in the root file")
-        };
-        if let (Some((kinds, span)), Some(kind)) = (&fence.kinds, kind)
-            && !kinds.contains(&kind)
-        {
-            let place = merged.get("type").map_or(key.span, |entry| entry.value.span);
-            out.push(outside(place, format!("this file may not hold {} keys", kind.as_str()), *span));
-        }
-        if let Some((workspaces, span)) = &fence.workspaces {
-            if let Some((target, shown)) = workspace
-                && !workspaces.contains(target)
-            {
-                let place = merged.get("workspace_id").map_or(key.span, |entry| entry.value.span);
-                out.push(outside(
-                    place,
-                    format!("this file may not hold keys of the workspace `{shown}`"),
-                    *span,
-                ));
-            } else if kind == Some(KeyKind::OrganisationService) {
-                out.push(outside(
-                    key.span,
-                    "this file may not hold keys of the organisation".to_owned(),
-                    *span,
-                ));
-            }
-        }
-        if let (Some((allowed, span)), Some(entry)) = (&fence.scopes, merged.get("scopes")) {
-            for listed in scopes::expand(&entry.value, self.world, false, out) {
-                if !allowed.contains(listed.scope) {
-                    out.push(outside(
-                        listed.written,
-                        format!("keys of this file may not hold `{}`", listed.scope),
-                        *span,
-                    ));
-                }
-            }
-        }
-    }
-
     fn field_places(&self, merged: &Map) -> BTreeMap<&'static str, crate::diagnostic::Place> {
-        let place = |table: &Table, (name, entry): (&Rc<str>, &Entry)| {
+        let place = |table: &Table, (name, entry): (&Name, &Entry)| {
             table.field(name).map(|field| (field.name, self.sources.place(entry.name)))
         };
         merged.iter().filter_map(|field| place(&fields::KEY, field)).collect()

@@ -1,5 +1,7 @@
 //! Scopes: sets expanded, names known, allowed for the key's type.
 
+use std::collections::BTreeSet;
+
 use crate::desired::check::Value;
 use crate::desired::codes;
 use crate::desired::complaints::Complaints;
@@ -27,9 +29,9 @@ pub(in crate::desired) fn expand<'a>(
     out: &mut Complaints,
 ) -> Vec<Listed<'a>> {
     let mut listed: Vec<Listed<'a>> = Vec::new();
-    let mut entries: Vec<&str> = Vec::new();
+    let mut entries: BTreeSet<&str> = BTreeSet::new();
     for (entry, written) in list.texts() {
-        if entries.contains(&entry) {
+        if !entries.insert(entry) {
             if complain {
                 out.push(
                     Diagnostic::warning(
@@ -42,7 +44,6 @@ pub(in crate::desired) fn expand<'a>(
             }
             continue;
         }
-        entries.push(entry);
         if entry.contains('.') {
             if complain {
                 check_known(entry, written, world, out);
@@ -65,7 +66,7 @@ pub(in crate::desired) fn expand<'a>(
             });
         }
     }
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     listed.retain(|listed| seen.insert(listed.scope));
     listed
 }

@@ -293,7 +293,9 @@ k.yaml:448:14 error too-complex: anchors and aliases repeat more than 200000 val
 fn a_file_with_a_thousand_mistakes_shows_the_first_thousand() {
     let keys = "  - {name: a, nam: b}\n".repeat(20_000);
     let loaded = parse_str("k.yaml", &format!("version: 1\nkeys:\n{keys}"));
-    assert_eq!(loaded.diagnostics.len(), 1_000);
+    assert_eq!(loaded.diagnostics.len(), 1_001);
+    let last = loaded.diagnostics.last().unwrap();
+    assert_eq!((last.code, last.file.as_str()), ("too-many-errors", "k.yaml"));
 }
 
 #[test]

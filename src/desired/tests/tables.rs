@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use super::super::fields::{KEY, ROOT, Shape, Table};
 use super::*;
 
 /// Compares a generated file with the one in `docs/`; `UPDATE=1` writes it.
@@ -34,6 +35,86 @@ fn the_codes_in_the_manual_are_those_of_the_code() {
         writeln!(page, "| `{code}` | {meaning} | {example} | {remedy} |").unwrap();
     }
     same_as_docs("diagnostics.md", &page);
+}
+
+/// How a value is written, for the manual.
+fn shape(wanted: &Shape) -> String {
+    match wanted {
+        Shape::Bool => "`true` or `false`".to_owned(),
+        Shape::Text(_) => "text".to_owned(),
+        Shape::Integer(min, max) if min == max => format!("`{min}`"),
+        Shape::Integer(..) => "whole number".to_owned(),
+        Shape::Amount => "number".to_owned(),
+        Shape::Choice(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
+        Shape::Instant => "time".to_owned(),
+        Shape::Duration => "duration".to_owned(),
+        Shape::List(item) => format!("list of {}", shape(item)),
+        Shape::OneOrMore(item) => format!("{}, or a list", shape(item)),
+        Shape::Fields(table) => format!("map: {}", table.what),
+        Shape::MapOf(_, value) => format!("map of names to {}", shape(value)),
+        Shape::OrNull(inner) => format!("{}, or `null`", shape(inner)),
+        Shape::AnyMap => "map".to_owned(),
+        Shape::Keys => "list of keys".to_owned(),
+    }
+}
+
+fn section(page: &mut String, title: &str, table: &Table) {
+    write!(page, "\n## {title}\n\n| field | value | meaning |\n|---|---|---|\n").unwrap();
+    for field in table.allowed() {
+        let required = if field.required { " Required." } else { "" };
+        let example = if field.example.is_empty() {
+            String::new()
+        } else {
+            format!(" Example: `{}`", field.example.replace('|', "\\|"))
+        };
+        let name = field.name;
+        writeln!(page, "| `{name}` | {} | {}{required}{example} |", shape(&field.shape), field.doc).unwrap();
+    }
+}
+
+/// The maps that a table's fields hold, in order, each once.
+fn nested(table: &'static Table) -> Vec<&'static Table> {
+    fn inside(shape: &'static Shape) -> Option<&'static Table> {
+        match shape {
+            Shape::Fields(table) => Some(table),
+            Shape::List(inner) | Shape::OneOrMore(inner) | Shape::OrNull(inner) | Shape::MapOf(_, inner) => {
+                inside(inner)
+            }
+            _ => None,
+        }
+    }
+    table.fields.iter().filter_map(|field| inside(&field.shape)).collect()
+}
+
+#[test]
+fn the_fields_in_the_manual_are_those_of_the_code() {
+    let mut page = String::from(
+        "# The keys file\n\n\
+         Version 1. The README tells the rules; this page lists every field. Field names are the API's own.\n\n\
+         - A field that is left out is not managed; `null` clears it; a value sets it.\n\
+         - `defaults`, then the template, then the key: maps merge field by field, lists replace. Of two fields that \
+         exclude each other, the nearer one drops the other.\n\
+         - Times are RFC 3339, as in `2027-06-30T12:00:00Z`; a bare date is midnight UTC. Durations are written `30m`, `24h`, `90d`.\n\
+         - What looks like a boolean or a number to some YAML tools (`no`, `on`, `1_000`, `0o17`) is refused where it could be misread.\n\
+         - `-f` may be given several times and may name a folder; `-f -` is standard input.\n",
+    );
+    section(&mut page, "The file", &ROOT);
+    section(&mut page, "A key", &KEY);
+    for table in nested(&KEY) {
+        section(&mut page, &title(table), table);
+    }
+    for table in nested(&ROOT).into_iter().filter(|table| !table.heritable_only) {
+        section(&mut page, &title(table), table);
+    }
+    let heritable: Vec<_> =
+        KEY.fields.iter().filter(|field| field.heritable).map(|field| format!("`{}`", field.name)).collect();
+    write!(page, "\n## `defaults` and templates\n\nMay hold {}.\n", heritable.join(", ")).unwrap();
+    same_as_docs("keys-file.md", &page);
+}
+
+fn title(table: &Table) -> String {
+    let what = table.what;
+    format!("{}{}", what.chars().next().unwrap().to_uppercase(), what.chars().skip(1).collect::<String>())
 }
 
 #[test]

@@ -52,7 +52,7 @@ scope_sets: {empty: [], nested: [other], other: [logs.veiw], dotted.name: [logs.
 known_scopes: [brand.new, word]
 keys: []
 "), @r#"
-k.yaml:2:14 error invalid-value: `a b` may have letters, digits, `-` and `_` only
+k.yaml:2:14 error invalid-value: `a b` may have the letters a to z, digits, `-` and `_` only
 k.yaml:2:25 error invalid-value: a workspace cannot be called `organisation`
   hint: `organisation/NAME` is the address of the organisation's own keys
 k.yaml:2:48 error wrong-type: `c` must be text, not a list
@@ -62,7 +62,7 @@ k.yaml:3:34 error unknown-scope: the scope set `nested` holds `other`, which is 
   hint: sets hold scopes only, such as `completions.write`, and no other sets
 k.yaml:3:50 error unknown-scope: there is no scope `logs.veiw`
   hint: did you mean `logs.view`?
-k.yaml:3:62 error invalid-value: `dotted.name` may have letters, digits, `-` and `_` only
+k.yaml:3:62 error invalid-value: `dotted.name` may have the letters a to z, digits, `-` and `_` only
 k.yaml:4:27 error invalid-value: `word` is no name of a scope
   hint: a scope has a dot, as in `completions.write`
 "#);
@@ -182,6 +182,12 @@ fn a_file_is_given_once() {
     let loaded = load(&twice, &mut std::io::empty());
     let codes: Vec<_> = loaded.diagnostics.iter().map(|d| d.code).collect();
     assert_eq!(codes, ["file-twice"]);
+}
+
+#[test]
+fn no_file_at_all_is_an_error() {
+    let loaded = load(&[], &mut std::io::empty());
+    assert_eq!((loaded.desired, loaded.diagnostics.len()), (None, 1));
 }
 
 #[test]

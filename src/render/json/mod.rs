@@ -1,9 +1,23 @@
-//! Published JSON, format version 1. Each function answers one pretty-printed document with a newline at its end.
+//! Published JSON, format version 1. Each function answers one pretty-printed document with a newline
+//! at its end. `docs/json.md` explains them, `docs/*.schema.json` describe them.
+//!
+//! Text in here is as it came: JSON has escapes of its own, and a program wants the real name.
 
+mod error;
+mod plan;
+mod report;
+
+#[cfg(test)]
+mod tests;
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+use serde::Serialize;
 use serde_json::Value;
 
-use crate::diagnostic::{Diagnostic, Sources};
-use crate::plan::Plan;
+use super::words::Explained;
+use crate::diagnostic::{Diagnostic, Place, Sources};
+use crate::plan::{Action, Plan};
 use crate::report::Report;
 
 /// The version of every document here. It grows only when a reader of an earlier one would be misled.
@@ -11,29 +25,145 @@ pub const FORMAT_VERSION: u32 = 1;
 
 /// The plan.
 pub fn plan(plan: &Plan) -> String {
-    let _ = plan;
-    String::new()
+    pretty(&plan::document(plan))
 }
 
 /// What apply did.
 pub fn report(report: &Report, plan: &Plan, exit_code: u8) -> String {
-    let _ = (report, plan, exit_code);
-    String::new()
+    pretty(&report::document(report, plan, exit_code))
 }
 
-/// An error that ended the run. `code` is stable and short: `unauthorised`, `usage`, `io`.
+/// An error that ended the run. `code` is stable and short, as in `unauthorised`.
 pub fn error(code: &str, message: &str, causes: &[String], hints: &[String], exit_code: u8) -> String {
-    let _ = (code, message, causes, hints, exit_code);
-    String::new()
+    pretty(&error::error_document(code, message, causes, hints, exit_code))
 }
 
 /// Complaints about files; an empty list says that they are valid.
 pub fn diagnostics(diagnostics: &[Diagnostic], sources: &Sources) -> String {
-    let _ = (diagnostics, sources);
-    String::new()
+    pretty(&error::diagnostics_document(diagnostics, sources))
 }
 
 /// The JSON Schema of each document, with the name of the file in `docs/` that publishes it.
 pub fn schemas() -> Vec<(&'static str, Value)> {
-    Vec::new()
+    vec![
+        ("plan.schema.json", schema::<plan::PlanDocument>()),
+        ("report.schema.json", schema::<report::ReportDocument>()),
+        ("error.schema.json", schema::<error::ErrorDocument>()),
+        ("diagnostics.schema.json", schema::<error::DiagnosticsDocument>()),
+    ]
+}
+
+fn schema<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    settings.into_generator().into_root_schema_for::<T>().to_value()
+}
+
+fn pretty<T: Serialize>(document: &T) -> String {
+    // Plain structs with text keys: there is nothing in them that JSON cannot say.
+    let mut text = serde_json::to_string_pretty(document).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// Only version 1 is written.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct FormatVersion(u32);
+
+impl JsonSchema for FormatVersion {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "FormatVersion".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> Schema {
+        schemars::json_schema!({ "type": "integer", "const": FORMAT_VERSION })
+    }
+}
+
+const VERSION: FormatVersion = FormatVersion(FORMAT_VERSION);
+
+/// What is done to a key.
+#[derive(Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum ActionWord {
+    /// Our mark, and nothing else.
+    Adopt,
+    /// Some fields.
+    Update,
+    /// The usage counters to 0, and nothing else.
+    ResetUsage,
+    /// A new key.
+    Create,
+    /// The secret of a key that an earlier run created and did not deliver.
+    Deliver,
+    /// The key goes away.
+    Delete,
+}
+
+impl From<Action> for ActionWord {
+    fn from(action: Action) -> Self {
+        match action {
+            Action::Adopt => Self::Adopt,
+            Action::Update => Self::Update,
+            Action::ResetUsage => Self::ResetUsage,
+            Action::Create => Self::Create,
+            Action::Deliver => Self::Deliver,
+            Action::Delete => Self::Delete,
+        }
+    }
+}
+
+/// A place in a file; lines and columns count from 1, columns count characters.
+#[derive(Serialize, JsonSchema)]
+struct PlaceDocument {
+    /// As given on the command line or in `include`.
+    file: String,
+    line: usize,
+    column: usize,
+}
+
+impl From<&Place> for PlaceDocument {
+    fn from(place: &Place) -> Self {
+        let Place { file, line, column } = place;
+        Self { file: file.clone(), line: *line, column: *column }
+    }
+}
+
+/// Something said in words, under a stable code.
+#[derive(Serialize, JsonSchema)]
+struct ExplainedDocument {
+    /// Stable and short, in kebab case.
+    code: &'static str,
+    /// For people; may be worded differently in any version.
+    message: String,
+    /// Facts, such as the keys that an ambiguous name could mean.
+    details: Vec<String>,
+    /// What to do.
+    hints: Vec<String>,
+}
+
+impl From<Explained> for ExplainedDocument {
+    fn from(explained: Explained) -> Self {
+        let Explained { code, message, details, hints } = explained;
+        Self { code, message, details, hints }
+    }
+}
+
+/// One place for a secret.
+#[derive(Serialize, JsonSchema)]
+struct DeliveryDocument {
+    /// The sink's name in the file; null for `--secrets-file`.
+    sink: Option<String>,
+    /// The file.
+    target: String,
+}
+
+impl From<&crate::model::Delivery> for DeliveryDocument {
+    fn from(delivery: &crate::model::Delivery) -> Self {
+        Self { sink: delivery.sink.clone(), target: delivery.target.to_string_lossy().into_owned() }
+    }
 }

@@ -1,5 +1,19 @@
 //! Text for people.
 
+mod diagnostics;
+mod entry;
+mod errors;
+mod fields;
+mod limits;
+mod plan;
+mod report;
+mod texts;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use report::Fates;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Style, Verbosity};
@@ -34,20 +48,17 @@ pub enum Mode {
 
 /// The plan: what changes, what needs a person, what to type next.
 pub fn plan(plan: &Plan, context: &PlanContext<'_>, style: &Style) -> String {
-    let _ = (plan, context, style);
-    String::new()
+    plan::draw(plan, context, style)
 }
 
 /// The question before an apply, ending where the answer is typed.
-pub fn question(plan: &Plan, style: &Style) -> String {
-    let _ = (plan, style);
-    String::new()
+pub fn question(plan: &Plan) -> String {
+    plan::question(plan)
 }
 
 /// What was done: the errors of failed keys, what else needs a person, counts.
 pub fn report(report: &Report, plan: &Plan, exit_code: Option<u8>, style: &Style) -> String {
-    let _ = (report, plan, exit_code, style);
-    String::new()
+    report::draw(report, plan, exit_code, style)
 }
 
 /// One line for one finished change, for logs; `None` for events that need no line. `done` counts this one.
@@ -58,14 +69,12 @@ pub fn event_line(
     total: usize,
     style: &Style,
 ) -> Option<String> {
-    let _ = (event, plan, done, total, style);
-    None
+    report::event_line(event, plan, done, total, style)
 }
 
 /// Complaints about files, each with its place and remedy, and a line that counts them.
 pub fn diagnostics(diagnostics: &[Diagnostic], sources: &Sources, style: &Style) -> String {
-    let _ = (diagnostics, sources, style);
-    String::new()
+    diagnostics::draw(diagnostics, sources, style)
 }
 
 /// An error: what failed, what it came of, what is so now, what to do.
@@ -76,6 +85,5 @@ pub fn failure(
     hints: &[String],
     style: &Style,
 ) -> String {
-    let _ = (message, causes, facts, hints, style);
-    String::new()
+    errors::failure(message, causes, facts, hints, style)
 }

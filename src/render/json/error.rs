@@ -1,0 +1,146 @@
+//! Errors and complaints about files, as documents.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{FormatVersion, VERSION};
+use crate::diagnostic::{Diagnostic, Label, Severity, Sources, Span};
+
+/// An error that ended the run.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "portkey-sync error")]
+pub(super) struct ErrorDocument {
+    format_version: FormatVersion,
+    error: ErrorBody,
+    /// With which code the process ends.
+    exit_code: u8,
+}
+
+/// What failed.
+#[derive(Serialize, JsonSchema)]
+struct ErrorBody {
+    /// Stable and short, in kebab case.
+    code: String,
+    /// For people.
+    message: String,
+    /// What it came of, outermost first.
+    causes: Vec<String>,
+    /// What to do.
+    hints: Vec<String>,
+}
+
+pub(super) fn error_document(
+    code: &str,
+    message: &str,
+    causes: &[String],
+    hints: &[String],
+    exit_code: u8,
+) -> ErrorDocument {
+    ErrorDocument {
+        format_version: VERSION,
+        error: ErrorBody {
+            code: code.to_owned(),
+            message: message.to_owned(),
+            causes: causes.to_vec(),
+            hints: hints.to_vec(),
+        },
+        exit_code,
+    }
+}
+
+/// What is wrong with the keys files.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "portkey-sync diagnostics")]
+pub(super) struct DiagnosticsDocument {
+    format_version: FormatVersion,
+    /// Whether there is no error; warnings may remain.
+    valid: bool,
+    diagnostics: Vec<DiagnosticDocument>,
+}
+
+/// One complaint.
+#[derive(Serialize, JsonSchema)]
+struct DiagnosticDocument {
+    /// Stable and short, in kebab case.
+    code: &'static str,
+    severity: SeverityWord,
+    message: String,
+    /// The file; lines and columns are null for a complaint about the file as a whole.
+    file: String,
+    /// From 1.
+    line: Option<usize>,
+    /// From 1, in characters.
+    column: Option<usize>,
+    end_line: Option<usize>,
+    /// Behind the last character.
+    end_column: Option<usize>,
+    /// What is said under the caret, possibly empty.
+    label: String,
+    /// Other places that had a part in it.
+    related: Vec<RelatedDocument>,
+    /// What to do.
+    hints: Vec<String>,
+}
+
+/// Another place that had a part in it, such as an inherited value.
+#[derive(Serialize, JsonSchema)]
+struct RelatedDocument {
+    file: String,
+    line: usize,
+    column: usize,
+    end_line: usize,
+    end_column: usize,
+    label: String,
+}
+
+/// How bad it is.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum SeverityWord {
+    /// Worth a look; the file is used.
+    Warning,
+    /// The file is not used.
+    Error,
+}
+
+pub(super) fn diagnostics_document(diagnostics: &[Diagnostic], sources: &Sources) -> DiagnosticsDocument {
+    DiagnosticsDocument {
+        format_version: VERSION,
+        valid: diagnostics.iter().all(|diagnostic| diagnostic.severity == Severity::Warning),
+        diagnostics: diagnostics.iter().map(|diagnostic| one(diagnostic, sources)).collect(),
+    }
+}
+
+fn one(diagnostic: &Diagnostic, sources: &Sources) -> DiagnosticDocument {
+    let Diagnostic { code, severity, message, file, primary, secondary, hints } = diagnostic;
+    let primary = primary.as_ref().map(|label| related(label, sources));
+    DiagnosticDocument {
+        code,
+        severity: match severity {
+            Severity::Warning => SeverityWord::Warning,
+            Severity::Error => SeverityWord::Error,
+        },
+        message: message.clone(),
+        file: primary.as_ref().map_or_else(|| file.clone(), |place| place.file.clone()),
+        line: primary.as_ref().map(|place| place.line),
+        column: primary.as_ref().map(|place| place.column),
+        end_line: primary.as_ref().map(|place| place.end_line),
+        end_column: primary.as_ref().map(|place| place.end_column),
+        label: primary.map(|place| place.label).unwrap_or_default(),
+        related: secondary.iter().map(|label| related(label, sources)).collect(),
+        hints: hints.clone(),
+    }
+}
+
+fn related(label: &Label, sources: &Sources) -> RelatedDocument {
+    let start = sources.place(label.span);
+    let end = sources.place(Span { start: label.span.end.max(label.span.start), ..label.span });
+    RelatedDocument {
+        file: start.file,
+        line: start.line,
+        column: start.column,
+        end_line: end.line,
+        end_column: end.column,
+        label: label.text.clone(),
+    }
+}

@@ -1,0 +1,308 @@
+//! One entry of the plan: a mark, a word, names, a place, and what there is to say below.
+
+use super::PlanContext;
+use super::fields::{Field, Fields};
+use crate::diagnostic::Place;
+use crate::model::Delivery;
+use crate::plan::{Action, Blocked, Change, Commit, Reason, Request, Waiting};
+use crate::render::calls::calls;
+use crate::render::layout::{Role, clip, columns, hanging, pad, paragraph, spaces};
+use crate::render::words::{self, Explained};
+use crate::render::{Style, Verbosity, escape};
+
+/// Where names start.
+const NAMES: usize = 13;
+/// Where fields start.
+const FIELDS: usize = 6;
+/// Where values start.
+const VALUES: usize = 22;
+/// Names are cut to this; JSON has them whole.
+const LONGEST_NAME: usize = 60;
+/// Places stand no further to the right than this.
+const PLACES: usize = 76;
+
+/// Said of changes to what could be the running key.
+const RUNNING_KEY: &str = "(this could be the key that portkey-sync runs with, so it goes last)";
+
+/// Something to show under a group's heading.
+pub(super) struct Entry {
+    mark: char,
+    word: &'static str,
+    role: Role,
+    /// Escaped.
+    names: String,
+    place: Option<String>,
+    body: Vec<Line>,
+}
+
+/// A line, or several, below the names. Everything is escaped.
+enum Line {
+    Field(Field),
+    Remark(String),
+    Detail(String),
+    Hint(String),
+    /// As it is, however wide.
+    Verbatim(String),
+}
+
+/// What folds: changes of which all this is equal are one entry.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Likeness {
+    action: Action,
+    fields: Vec<Field>,
+    sinks: Vec<String>,
+    resets_usage: bool,
+    running_key: bool,
+}
+
+/// A name within its group, safe to show.
+pub(super) fn name(text: &str) -> String {
+    clip(&escape(text), LONGEST_NAME)
+}
+
+fn place(place: &Place) -> String {
+    escape(&place.to_string())
+}
+
+fn role(action: Action) -> Role {
+    match action {
+        Action::Create | Action::Deliver => Role::Added,
+        Action::Update | Action::ResetUsage => Role::Changed,
+        Action::Delete => Role::Removed,
+        Action::Adopt => Role::Quiet,
+    }
+}
+
+fn commit(change: &Change) -> Option<&Commit> {
+    match &change.request {
+        Request::Create { commit, .. } | Request::Deliver { commit, .. } => Some(commit),
+        Request::Update { .. } | Request::Delete { .. } => None,
+    }
+}
+
+fn delivery(delivery: &Delivery) -> String {
+    let sink = delivery.sink.as_deref().unwrap_or("--secrets-file");
+    format!("{}: {}", escape(sink), escape(&delivery.target.to_string_lossy()))
+}
+
+/// The fields of a change, as they are shown.
+fn fields(change: &Change, context: &PlanContext<'_>, style: &Style) -> Vec<Field> {
+    let shown = Fields { style, scope_sets: context.scope_sets, written_scopes: &change.written_scopes };
+    change
+        .fields
+        .iter()
+        .map(|field| match change.action {
+            Action::Create => shown.of_create(field),
+            Action::Adopt | Action::Update | Action::ResetUsage | Action::Deliver | Action::Delete => {
+                shown.of_update(field, change.action == Action::Adopt)
+            }
+        })
+        .collect()
+}
+
+impl Likeness {
+    /// None for what is never folded: deletions, deliveries and recognised renames are named one by one.
+    pub(super) fn of(change: &Change, context: &PlanContext<'_>, style: &Style) -> Option<Self> {
+        if matches!(change.action, Action::Delete | Action::Deliver)
+            || change.reason == Some(Reason::RenamedOutside)
+        {
+            return None;
+        }
+        let sink = |delivery: &Delivery| escape(delivery.sink.as_deref().unwrap_or("--secrets-file"));
+        Some(Self {
+            action: change.action,
+            fields: fields(change, context, style),
+            sinks: commit(change)
+                .map(|commit| commit.deliveries.iter().map(sink).collect())
+                .unwrap_or_default(),
+            resets_usage: matches!(change.reason, Some(Reason::UsageResetDue { .. })),
+            running_key: change.running_key,
+        })
+    }
+
+    pub(super) fn is_adoption(&self) -> bool {
+        self.action == Action::Adopt
+    }
+}
+
+impl Entry {
+    /// One change.
+    pub(super) fn of_change(change: &Change, context: &PlanContext<'_>, style: &Style) -> Self {
+        let mut entry = Self::titled(change.action, name(&change.address.within_group()));
+        entry.place = change.place.as_ref().map(place);
+        entry.body.extend(fields(change, context, style).into_iter().map(Line::Field));
+        if let Some(commit) = commit(change) {
+            let lines = commit.deliveries.iter().map(delivery).collect();
+            entry.body.push(Line::Field(Field { name: "deliver_to", lines }));
+        }
+        entry.add_reason(change);
+        if change.running_key {
+            entry.body.push(Line::Remark(RUNNING_KEY.to_owned()));
+        }
+        if context.verbosity == Verbosity::Verbose {
+            entry.add_calls(change);
+        }
+        entry
+    }
+
+    fn titled(action: Action, names: String) -> Self {
+        let (mark, word) = words::action(action);
+        Self { mark, word, role: role(action), names, place: None, body: Vec::new() }
+    }
+
+    fn add_reason(&mut self, change: &Change) {
+        let Some(reason) = &change.reason else { return };
+        let text = escape(&words::reason(reason).1);
+        match reason {
+            Reason::UsageResetDue { after, last } => {
+                let mut lines = vec![format!("set to 0, as usage_reset_after {after} asks")];
+                lines.extend(last.map(|last| format!("(it counts since {last})")));
+                self.body.push(Line::Field(Field { name: "usage", lines }));
+            }
+            Reason::Unfinished { .. } | Reason::RenamedOutside => {
+                self.body.push(Line::Remark(format!("({text})")));
+            }
+            Reason::DeclaredAbsent | Reason::Pruned { .. } => {
+                let Some(key) = &change.before else { return self.body.push(Line::Remark(text)) };
+                let end = match (&key.expires_at, key.status.as_str()) {
+                    (Some(at), "expired") => format!("expired {at}"),
+                    (Some(at), status) => format!("{}, expires {at}", escape(status)),
+                    (None, status) => escape(status),
+                };
+                self.body.push(Line::Remark(format!("{text}; {end}")));
+                let mut facts = escape(key.id.as_str());
+                if let Some(mask) = &key.mask {
+                    facts.push_str(&format!("   {}", escape(mask.as_str())));
+                }
+                if let Some(at) = key.last_updated_at {
+                    facts.push_str(&format!("   last changed {at}"));
+                }
+                self.body.push(Line::Detail(facts));
+            }
+        }
+    }
+
+    fn add_calls(&mut self, change: &Change) {
+        for call in calls(change) {
+            self.body.push(Line::Verbatim(format!("{} {}", call.method, escape(&call.path))));
+            let body =
+                call.body.and_then(|body| serde_json::to_string_pretty(&body).ok()).unwrap_or_default();
+            self.body.extend(body.lines().map(|line| {
+                let text = line.trim_start();
+                Line::Verbatim(format!("  {}{}", spaces(line.len() - text.len()), escape(text)))
+            }));
+        }
+    }
+
+    /// Several changes that are alike, with their names.
+    pub(super) fn of_alike(alike: Likeness, count: usize, names: String) -> Self {
+        let Likeness { action, fields, sinks, resets_usage, running_key } = alike;
+        let adoption = action == Action::Adopt;
+        let mut entry =
+            Self::titled(action, if adoption { names.clone() } else { words::count(count, "key") });
+        entry.body.extend(fields.into_iter().map(Line::Field));
+        if resets_usage {
+            let lines = vec!["set to 0".to_owned()];
+            entry.body.push(Line::Field(Field { name: "usage", lines }));
+        }
+        if !sinks.is_empty() {
+            entry.body.push(Line::Field(Field { name: "deliver_to", lines: vec![sinks.join(", ")] }));
+        }
+        if !adoption {
+            entry.body.push(Line::Remark(names));
+        }
+        if running_key {
+            entry.body.push(Line::Remark(RUNNING_KEY.to_owned()));
+        }
+        entry
+    }
+
+    /// Something that is due later.
+    pub(super) fn of_waiting(waiting: &Waiting, now: jiff::Timestamp) -> Self {
+        let Waiting { address, place: at, action, until } = waiting;
+        let what = match action {
+            Action::ResetUsage => "usage is set to 0".to_owned(),
+            Action::Adopt | Action::Update | Action::Create | Action::Deliver | Action::Delete => {
+                words::action(*action).1.to_owned()
+            }
+        };
+        Self {
+            mark: '.',
+            word: "waiting",
+            role: Role::Quiet,
+            names: name(&address.within_group()),
+            place: Some(place(at)),
+            body: vec![Line::Remark(format!("{what} {} ({until})", words::ahead(now, *until)))],
+        }
+    }
+
+    /// An entry for which a person must act.
+    pub(super) fn of_blocked(blocked: &Blocked) -> Self {
+        let Explained { code: _, message, details, hints } = words::blocked(blocked);
+        let mut body = vec![Line::Remark(escape(&message))];
+        body.extend(details.iter().map(|detail| Line::Detail(escape(detail))));
+        body.extend(hints.iter().map(|hint| Line::Hint(escape(hint))));
+        Self {
+            mark: '?',
+            word: "blocked",
+            role: Role::Warning,
+            names: name(&blocked.address.within_group()),
+            place: blocked.place.as_ref().map(place),
+            body,
+        }
+    }
+
+    pub(super) fn place_width(&self) -> usize {
+        self.place.as_deref().map_or(0, columns)
+    }
+
+    /// Draws the entry; places start at the column `places` where there is room.
+    pub(super) fn draw(&self, places: usize, style: &Style) -> String {
+        let label = style.paint(self.role, &format!("{} {}", self.mark, self.word));
+        let lead = pad(&format!("  {label}"), NAMES);
+        let mut out = paragraph(&lead, &self.names, style);
+        if let Some(place) = &self.place {
+            out.pop();
+            let used = columns(out.rsplit('\n').next().unwrap_or_default());
+            let column = places.min(PLACES).max(used + 2);
+            if column + columns(place) <= style.columns() {
+                out.push_str(&spaces(column - used));
+            } else {
+                out.push('\n');
+                out.push_str(&spaces(NAMES));
+            }
+            out.push_str(&style.paint(Role::Quiet, place));
+            out.push('\n');
+        }
+        for line in &self.body {
+            out.push_str(&line.draw(style));
+        }
+        out
+    }
+}
+
+impl Line {
+    fn draw(&self, style: &Style) -> String {
+        match self {
+            Self::Field(Field { name, lines }) => {
+                let mut out = String::new();
+                for (index, line) in lines.iter().enumerate() {
+                    let name = if index == 0 { *name } else { "" };
+                    let mut lead = pad(&format!("{}{name}", spaces(FIELDS)), VALUES);
+                    if columns(&lead) > VALUES - 1 && !lead.ends_with(' ') {
+                        lead.push_str("  ");
+                    }
+                    out.push_str(&hanging(&lead, line, VALUES + 2, style));
+                }
+                out
+            }
+            Self::Remark(text) => paragraph(&spaces(FIELDS), text, style),
+            Self::Detail(text) => paragraph(&spaces(FIELDS + 2), text, style),
+            Self::Hint(text) => {
+                let lead = format!("{}{} ", spaces(FIELDS), style.paint(Role::Hint, "hint:"));
+                paragraph(&lead, text, style)
+            }
+            Self::Verbatim(text) => format!("{}{text}\n", spaces(FIELDS)),
+        }
+    }
+}

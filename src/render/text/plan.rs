@@ -1,0 +1,361 @@
+//! The plan on one screen: what changes, what should worry the reader, what to type next.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::entry::{Entry, Likeness, name};
+use super::errors::explained;
+use super::{Mode, PlanContext};
+use crate::model::{KeyAddress, KeyId, OrganisationId};
+use crate::plan::{Action, Change, Plan, UnmentionedKey, Writes};
+use crate::render::layout::{Role, pad, paragraph};
+use crate::render::words::{self, choose, count, some_of};
+use crate::render::{Style, Verbosity, escape};
+
+/// So many equal changes are one entry.
+const FOLD_FROM: usize = 3;
+/// Up to so many names are all shown; of more, the first few.
+const ALL_NAMES: usize = 10;
+const FIRST_NAMES: usize = 3;
+/// Where the text of the summary starts.
+const SUMMARY: usize = 15;
+
+/// See [`super::plan`].
+pub(super) fn draw(plan: &Plan, context: &PlanContext<'_>, style: &Style) -> String {
+    let page = Page { plan, context, style };
+    let quiet = plan.changes.is_empty() && plan.blocked.is_empty();
+    let mut out = String::new();
+    if quiet && plan.refusals.is_empty() {
+        out.push_str(&page.no_changes());
+    } else {
+        out.push_str(&page.header());
+        out.push_str(&page.groups());
+    }
+    out.push_str(&page.not_in_files());
+    out.push_str(&page.notes());
+    if !(quiet && plan.refusals.is_empty()) {
+        out.push('\n');
+        out.push_str(&page.summary());
+        out.push_str(&page.ending());
+    }
+    out
+}
+
+/// See [`super::question`].
+pub(super) fn question(plan: &Plan) -> String {
+    let deletes = plan.count(Action::Delete);
+    let loss = match deletes {
+        0 => String::new(),
+        n => format!(" {} deleted, which cannot be undone.", are(n, "key")),
+    };
+    format!(
+        "Apply {} to {}?{loss} Only `yes` goes on: ",
+        count(plan.changes.len(), "change"),
+        organisation(plan.organisation.as_ref())
+    )
+}
+
+fn organisation(id: Option<&OrganisationId>) -> String {
+    id.map_or_else(
+        || "an unknown organisation".to_owned(),
+        |id| format!("organisation {}", escape(id.short())),
+    )
+}
+
+fn are(n: usize, noun: &str) -> String {
+    format!("{} {}", count(n, noun), choose(n, "is", "are"))
+}
+
+fn names(all: &[String]) -> String {
+    if all.len() <= ALL_NAMES {
+        return all.join(", ");
+    }
+    format!("{} (-v)", some_of(all, FIRST_NAMES))
+}
+
+/// Organisation keys first, then workspaces by name.
+type Group<'a> = Option<&'a str>;
+
+struct Page<'a> {
+    plan: &'a Plan,
+    context: &'a PlanContext<'a>,
+    style: &'a Style,
+}
+
+impl Page<'_> {
+    fn header(&self) -> String {
+        let Plan { organisation: id, running_key, live_total, declared, .. } = self.plan;
+        let reader = match running_key {
+            Some(key) => format!(", read with key `{}`", name(key)),
+            None => String::new(),
+        };
+        let text = format!(
+            "{}{reader}: {}, {declared} in {}",
+            organisation(id.as_ref()),
+            count(*live_total, "live key"),
+            escape(self.context.files)
+        );
+        paragraph("", &text, self.style)
+    }
+
+    fn no_changes(&self) -> String {
+        let in_sync = self.plan.in_sync;
+        let text = format!(
+            "{} {} in {} {} {}; {} in no file.",
+            self.style.paint(Role::Heading, "No changes."),
+            count(in_sync, "key"),
+            escape(self.context.files),
+            choose(in_sync, "matches", "match"),
+            organisation(self.plan.organisation.as_ref()),
+            are(self.plan.unmentioned.len(), "live key")
+        );
+        let mut out = paragraph("", &text, self.style);
+        if let Some(text) = self.would_prune() {
+            out.push_str(&paragraph("", &text, self.style));
+        }
+        if !self.plan.waiting.is_empty() {
+            let coming: Vec<String> = self
+                .plan
+                .waiting
+                .iter()
+                .map(|waiting| {
+                    let when = words::ahead(self.plan.now, waiting.until);
+                    format!("{} has its usage set to 0 {when} ({})", address(&waiting.address), waiting.until)
+                })
+                .collect();
+            let shown = if self.verbose() { coming.len() } else { ALL_NAMES };
+            let first: Vec<_> = coming.iter().take(shown).map(String::as_str).collect();
+            let rest = coming.len().saturating_sub(shown);
+            let more = if rest > 0 { format!("; and {rest} more (-v)") } else { String::new() };
+            out.push_str(&paragraph("", &format!("Coming up: {}{more}.", first.join("; ")), self.style));
+        }
+        out
+    }
+
+    fn verbose(&self) -> bool {
+        self.context.verbosity == Verbosity::Verbose
+    }
+
+    /// Every entry under its group's heading, by name.
+    fn groups(&self) -> String {
+        let mut groups: BTreeMap<Group<'_>, Vec<(String, Entry)>> = BTreeMap::new();
+        let mut everywhere: Vec<Entry> = Vec::new();
+        let add = |address: &'_ KeyAddress, entry: Entry| (address.within_group(), entry);
+        let mut singles: Vec<&Change> = Vec::new();
+        for (alike, changes) in self.alike(&mut singles) {
+            let Some(first) = changes.first() else { continue };
+            let group = first.address.workspace.as_deref();
+            if changes.iter().all(|change| change.address.workspace.as_deref() == group) {
+                let all: Vec<String> =
+                    changes.iter().map(|change| name(&change.address.within_group())).collect();
+                let entry = Entry::of_alike(alike, changes.len(), names(&all));
+                groups.entry(group).or_default().push(add(&first.address, entry));
+            } else {
+                everywhere.push(Entry::of_alike(alike, changes.len(), across_groups(&changes)));
+            }
+        }
+        for change in singles {
+            let entry = Entry::of_change(change, self.context, self.style);
+            groups.entry(change.address.workspace.as_deref()).or_default().push(add(&change.address, entry));
+        }
+        for blocked in &self.plan.blocked {
+            let group = groups.entry(blocked.address.workspace.as_deref()).or_default();
+            group.push(add(&blocked.address, Entry::of_blocked(blocked)));
+        }
+        for waiting in &self.plan.waiting {
+            let group = groups.entry(waiting.address.workspace.as_deref()).or_default();
+            group.push(add(&waiting.address, Entry::of_waiting(waiting, self.plan.now)));
+        }
+
+        let widest = groups.values().flatten().map(|(_, entry)| entry.place_width()).max().unwrap_or(0);
+        let places = self.style.columns().saturating_sub(widest);
+        let mut out = String::new();
+        let mut section = |heading: &str, entries: &mut dyn Iterator<Item = &Entry>| {
+            out.push_str(&format!("\n{}\n", self.style.paint(Role::Heading, heading)));
+            for (index, entry) in entries.enumerate() {
+                if index > 0 {
+                    out.push('\n');
+                }
+                out.push_str(&entry.draw(places, self.style));
+            }
+        };
+        if !everywhere.is_empty() {
+            section("several workspaces", &mut everywhere.iter());
+        }
+        for (group, mut entries) in groups {
+            entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+            let heading = group.map_or_else(|| "organisation".to_owned(), name);
+            section(&heading, &mut entries.iter().map(|(_, entry)| entry));
+        }
+        out
+    }
+
+    /// Changes that are alike, where there are enough of them; the others go to `singles`.
+    fn alike<'a>(&'a self, singles: &mut Vec<&'a Change>) -> Vec<(Likeness, Vec<&'a Change>)> {
+        let mut alike: BTreeMap<(Likeness, Group<'_>), Vec<&Change>> = BTreeMap::new();
+        for change in &self.plan.changes {
+            match Likeness::of(change, self.context, self.style) {
+                Some(likeness) if !self.verbose() => {
+                    // Adoptions are one line in each group; anything else may span them all.
+                    let group = change.address.workspace.as_deref().filter(|_| likeness.is_adoption());
+                    alike.entry((likeness, group)).or_default().push(change);
+                }
+                _ => singles.push(change),
+            }
+        }
+        let mut folded = Vec::new();
+        for ((likeness, _), changes) in alike {
+            if changes.len() >= FOLD_FROM || likeness.is_adoption() {
+                folded.push((likeness, changes));
+            } else {
+                singles.extend(changes);
+            }
+        }
+        folded
+    }
+
+    fn left_alone(&self) -> Vec<&UnmentionedKey> {
+        let deleted: BTreeSet<&KeyId> = self
+            .plan
+            .changes
+            .iter()
+            .filter(|change| change.action == Action::Delete)
+            .filter_map(|change| change.before.as_ref().map(|key| &key.id))
+            .collect();
+        self.plan.unmentioned.iter().filter(|key| !deleted.contains(&key.id)).collect()
+    }
+
+    /// With -v: every key that no entry means.
+    fn not_in_files(&self) -> String {
+        let keys = self.left_alone();
+        if !self.verbose() || keys.is_empty() {
+            return String::new();
+        }
+        let mut out = format!("\n{}\n", self.style.paint(Role::Heading, "in no file"));
+        for key in keys {
+            let prunable = if key.prunable { "   --prune would delete it" } else { "" };
+            let text = format!("{}{prunable}", escape(key.id.as_str()));
+            out.push_str(&paragraph(&pad(&format!("  {}  ", address(&key.address)), 42), &text, self.style));
+        }
+        out
+    }
+
+    fn would_prune(&self) -> Option<String> {
+        let prunable: Vec<String> =
+            self.left_alone().iter().filter(|key| key.prunable).map(|key| address(&key.address)).collect();
+        (!prunable.is_empty()).then(|| {
+            format!("--prune would delete {}: {}", count(prunable.len(), "key"), prunable.join(", "))
+        })
+    }
+
+    fn notes(&self) -> String {
+        let notes: String = self
+            .plan
+            .notes
+            .iter()
+            .map(|note| explained("note:", Role::Warning, &words::note(note), self.style))
+            .collect();
+        if notes.is_empty() { notes } else { format!("\n{notes}") }
+    }
+
+    fn summary(&self) -> String {
+        let plan = self.plan;
+        let mut rows: Vec<(String, String)> = Vec::new();
+        let counts: Vec<String> = words::ACTIONS
+            .into_iter()
+            .map(|action| (plan.count(action), words::action(action).1))
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, word)| format!("{n} {word}"))
+            .collect();
+        let total = plan.changes.len();
+        let changes = if total == 0 { "no changes".to_owned() } else { count(total, "change") };
+        rows.push((changes, counts.join(", ")));
+        if !plan.blocked.is_empty() {
+            let n = plan.blocked.len();
+            let others = match total {
+                0 => format!("{} a person", choose(n, "it needs", "they need")),
+                _ => format!(
+                    "the {} {} not wait for {}",
+                    if total == 1 { "change".to_owned() } else { format!("{total} changes") },
+                    choose(total, "does", "do"),
+                    choose(n, "it", "them")
+                ),
+            };
+            rows.push((format!("{n} blocked"), others));
+        }
+        if !plan.waiting.is_empty() {
+            rows.push((format!("{} waiting", plan.waiting.len()), "due later; not a failure".to_owned()));
+        }
+        if total > 0 {
+            let writes = plan.writes();
+            rows.push((count(writes.total(), "write"), calls_of(writes)));
+        }
+        let mut alone = format!("{} as declared", are(plan.in_sync, "key"));
+        let unmentioned = self.left_alone().len();
+        if unmentioned > 0 {
+            let list = if self.verbose() { "" } else { " (-v lists them)" };
+            alone.push_str(&format!("; {} in no file{list}", are(unmentioned, "live key")));
+        }
+        rows.push(("left alone".to_owned(), alone));
+        if let Some(text) = self.would_prune() {
+            rows.push((String::new(), text));
+        }
+        rows.iter()
+            .map(|(label, text)| {
+                let label = pad(&self.style.paint(Role::Heading, label), SUMMARY);
+                paragraph(&label, text, self.style)
+            })
+            .collect()
+    }
+
+    /// Refusals, and what to type next.
+    fn ending(&self) -> String {
+        let mut out = String::new();
+        for refusal in &self.plan.refusals {
+            out.push('\n');
+            out.push_str(&explained("refused:", Role::Error, &words::refusal(refusal), self.style));
+        }
+        if self.context.mode == Mode::AboutToApply {
+            return out;
+        }
+        if !self.plan.refusals.is_empty() {
+            out.push_str("\nNothing was written, and apply would refuse.\n");
+            return out;
+        }
+        match &self.context.next_command {
+            // Not wrapped, so that it can be copied.
+            Some(command) if !self.plan.changes.is_empty() => {
+                out.push_str(&format!("Nothing was written. Apply exactly this: {}\n", escape(command)));
+            }
+            _ => out.push_str("Nothing was written.\n"),
+        }
+        out
+    }
+}
+
+pub(super) fn address(address: &KeyAddress) -> String {
+    name(&address.to_string())
+}
+
+/// `ws-payments 140, ws-research 72: checkout, checkout-eu, ledger-batch and 209 more (-v)`.
+fn across_groups(changes: &[&Change]) -> String {
+    let mut counts: BTreeMap<Group<'_>, usize> = BTreeMap::new();
+    for change in changes {
+        *counts.entry(change.address.workspace.as_deref()).or_default() += 1;
+    }
+    let counts: Vec<String> = counts
+        .into_iter()
+        .map(|(group, n)| format!("{} {n}", group.map_or_else(|| "organisation".to_owned(), name)))
+        .collect();
+    let all: Vec<String> = changes.iter().map(|change| name(&change.address.within_group())).collect();
+    format!("{}: {}", some_of(&counts, ALL_NAMES), names(&all))
+}
+
+fn calls_of(writes: Writes) -> String {
+    let Writes { post, put, delete } = writes;
+    let calls: Vec<String> = [(post, "POST"), (put, "PUT"), (delete, "DELETE")]
+        .into_iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, method)| format!("{n} {method}"))
+        .collect();
+    format!("{}; then reads to verify", calls.join(", "))
+}

@@ -1,0 +1,6 @@
+//! Whole outputs, as a reader sees them.
+
+mod diagnostics;
+mod hostile;
+mod plan;
+mod report;

@@ -1,0 +1,199 @@
+//! Words that text and JSON share. Names in them are raw: text escapes whole sentences, JSON its strings.
+
+mod blocked;
+mod refused;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::diagnostic::Place;
+use crate::plan::{Action, Reason};
+use crate::report::{NotAttempted, Repair};
+
+pub(super) use blocked::blocked;
+pub(super) use refused::{note, refusal};
+
+/// What stands in the way, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Explained {
+    /// Stable and short.
+    pub(super) code: &'static str,
+    /// A lowercase fragment.
+    pub(super) message: String,
+    /// Facts, one per line.
+    pub(super) details: Vec<String>,
+    /// What to do.
+    pub(super) hints: Vec<String>,
+}
+
+impl Explained {
+    fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), details: Vec::new(), hints: Vec::new() }
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}
+
+/// `1 key`, `2 keys`.
+pub(super) fn count(n: usize, noun: &str) -> String {
+    if n == 1 {
+        return format!("1 {noun}");
+    }
+    match noun.strip_suffix('y') {
+        Some(stem) if !stem.ends_with(['a', 'e', 'o']) => format!("{n} {stem}ies"),
+        _ => format!("{n} {noun}s"),
+    }
+}
+
+/// The word for one or for several.
+pub(super) fn choose<'a>(n: usize, one: &'a str, several: &'a str) -> &'a str {
+    if n == 1 { one } else { several }
+}
+
+/// The first names, and how many there are besides.
+pub(super) fn some_of(names: &[String], shown: usize) -> String {
+    let rest = names.len().saturating_sub(shown);
+    // "and 1 more" would take the room of the name itself.
+    if rest <= 1 {
+        return names.join(", ");
+    }
+    let first: Vec<&str> = names.iter().take(shown).map(String::as_str).collect();
+    format!("{} and {rest} more", first.join(", "))
+}
+
+/// The mark at the left edge and the word beside it.
+pub(super) fn action(action: Action) -> (char, &'static str) {
+    match action {
+        Action::Adopt => ('=', "adopt"),
+        Action::Update => ('~', "update"),
+        Action::ResetUsage => ('<', "reset"),
+        Action::Create => ('+', "create"),
+        Action::Deliver => ('>', "deliver"),
+        Action::Delete => ('-', "delete"),
+    }
+}
+
+/// The order in which actions are counted: what is new, what changes, what goes, what is only marked.
+pub(super) const ACTIONS: [Action; 6] =
+    [Action::Create, Action::Deliver, Action::Update, Action::ResetUsage, Action::Delete, Action::Adopt];
+
+/// Why a change is made, where its fields do not say it.
+pub(super) fn reason(reason: &Reason) -> (&'static str, String) {
+    match reason {
+        Reason::DeclaredAbsent => ("declared-absent", "the file says `absent: true`".to_owned()),
+        Reason::Pruned { by } => ("pruned", format!("in no file, and its mark says `by={by}`")),
+        Reason::UsageResetDue { after, last } => (
+            "usage-reset-due",
+            match last {
+                Some(last) => format!("asked for by usage_reset_after {after}, counted since {last}"),
+                None => format!("asked for by usage_reset_after {after}"),
+            },
+        ),
+        Reason::Unfinished { issued_at } => (
+            "unfinished",
+            format!(
+                "an earlier run created the key at {issued_at} and was interrupted; its secret is at hand"
+            ),
+        ),
+        Reason::RenamedOutside => {
+            ("renamed-outside", "somebody renamed the key; its mark shows which one it is".to_owned())
+        }
+    }
+}
+
+/// Why a change was not tried.
+pub(super) fn not_attempted(why: NotAttempted) -> &'static str {
+    match why {
+        NotAttempted::DeletesWait => "deletes wait until all else has succeeded",
+        NotAttempted::Stopped => "after an earlier failure nothing more could succeed",
+        NotAttempted::Interrupted => "interrupted",
+    }
+}
+
+/// A request that the plan did not list.
+pub(super) fn repair(repair: &Repair) -> (&'static str, String) {
+    match repair {
+        Repair::Retried { times: 1 } => ("retried", "a request was sent once more".to_owned()),
+        Repair::Retried { times } => ("retried", format!("a request was sent {times} times more")),
+        Repair::FoundByNonce => {
+            ("found-by-nonce", "the answer to the create was lost; the key was found by its nonce".to_owned())
+        }
+        Repair::RotatedToRecover => (
+            "rotated-to-recover",
+            "the first secret was lost with that answer; the key was given another one".to_owned(),
+        ),
+    }
+}
+
+/// `96 ms`, `1.8 s`, `2 min 5 s`.
+pub(super) fn elapsed(time: Duration) -> String {
+    let ms = time.as_millis();
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        _ => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1_000),
+    }
+}
+
+/// `30m`, `24h`, `90d`: the largest unit that leaves nothing over.
+pub(super) fn span_ms(ms: u64) -> String {
+    [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")]
+        .into_iter()
+        // A day is 24h in the file's own examples, so days begin where hours become hard to read.
+        .find(|(unit, name)| ms > 0 && ms.is_multiple_of(*unit) && (*name != "d" || ms > 2 * unit))
+        .map_or_else(|| format!("{ms}ms"), |(unit, name)| format!("{}{name}", ms / unit))
+}
+
+/// How far ahead: `in 9 days`, `in 3 hours`.
+pub(super) fn ahead(now: Timestamp, then: Timestamp) -> String {
+    let minutes = usize::try_from(then.duration_since(now).as_mins()).unwrap_or(0);
+    match minutes {
+        0..120 => format!("in {}", count(minutes, "minute")),
+        120..2_880 => format!("in {}", count(minutes / 60, "hour")),
+        _ => format!("in {}", count(minutes / 1_440, "day")),
+    }
+}
+
+/// `at keys.yaml:27`, or the best that can be said without a place.
+fn at(place: Option<&Place>) -> String {
+    place.map_or_else(|| "in its entry".to_owned(), |place| format!("at {place}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nouns_agree_with_their_number() {
+        assert_eq!(count(1, "key"), "1 key");
+        assert_eq!(count(0, "key"), "0 keys");
+        assert_eq!(count(2, "retry"), "2 retries");
+        assert_eq!(count(2, "day"), "2 days");
+    }
+
+    #[test]
+    fn a_list_names_the_first_and_counts_the_rest() {
+        let names: Vec<String> = ["a", "b", "c", "d", "e"].map(str::to_owned).into();
+        assert_eq!(some_of(&names, 5), "a, b, c, d, e");
+        assert_eq!(some_of(&names, 4), "a, b, c, d, e");
+        assert_eq!(some_of(&names, 3), "a, b, c and 2 more");
+    }
+
+    #[test]
+    fn times_are_said_in_the_unit_that_a_person_would_use() {
+        assert_eq!(elapsed(Duration::from_millis(96)), "96 ms");
+        assert_eq!(elapsed(Duration::from_millis(1_850)), "1.8 s");
+        assert_eq!(elapsed(Duration::from_secs(125)), "2 min 5 s");
+        assert_eq!(span_ms(1_800_000), "30m");
+        assert_eq!(span_ms(86_400_000), "24h");
+        assert_eq!(span_ms(90 * 86_400_000), "90d");
+        assert_eq!(span_ms(1_500), "1500ms");
+        let now: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
+        assert_eq!(ahead(now, "2026-12-01T12:00:00Z".parse().unwrap()), "in 9 days");
+        assert_eq!(ahead(now, "2026-11-22T10:01:10Z".parse().unwrap()), "in 1 minute");
+    }
+}

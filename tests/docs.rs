@@ -1,0 +1,172 @@
+//! Documents that must be true: the README's commands and outputs, links, the changelog's version.
+//!
+//! `UPDATE=1 cargo test --test docs` writes the README's outputs anew.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(root().join(name)).unwrap()
+}
+
+/// The program as a stranger runs it: nothing of ours in the environment, 100 columns, no terminal.
+fn portkey_sync(arguments: &str, folder: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portkey-sync"));
+    for name in ["PORTKEY_ADMIN_API_KEY", "PORTKEY_API_KEY", "PORTKEY_BASE_URL", "PORTKEY_SYNC_WORK_DIR"] {
+        command.env_remove(name);
+    }
+    command.args(arguments.split_whitespace()).env("COLUMNS", "100").current_dir(folder).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// The block of text behind a marker in the README.
+fn block(readme: &str, marker: &str) -> String {
+    let (_, rest) = readme.split_once(&format!("<!-- {marker}")).expect(marker);
+    let (_, rest) = rest.split_once("```text\n").unwrap();
+    rest.split_once("```").unwrap().0.to_owned()
+}
+
+/// Compares a block of the README with what the program says now.
+fn holds(marker: &str, now: &str) {
+    let mut readme = read("README.md");
+    if std::env::var_os("UPDATE").is_some() {
+        let written = block(&readme, marker);
+        let at = readme.find(&format!("<!-- {marker}")).unwrap();
+        let at = at + readme[at..].find("```text\n").unwrap() + "```text\n".len();
+        readme.replace_range(at..at + written.len(), now);
+        fs::write(root().join("README.md"), &readme).unwrap();
+    }
+    assert_eq!(without_times(&block(&readme, marker)), without_times(now), "UPDATE=1 writes the README anew");
+}
+
+/// How long it took is another matter each time.
+fn without_times(text: &str) -> String {
+    let lines = text.lines().map(|line| match line.strip_prefix("Done in ") {
+        Some(rest) => format!("Done in …{}", &rest[rest.find(':').unwrap()..]),
+        None => line.to_owned(),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The program's arguments in a command of the README.
+fn arguments<'r>(readme: &'r str, prefix: &str) -> &'r str {
+    readme.lines().find_map(|line| line.strip_prefix(prefix)).expect(prefix)
+}
+
+#[test]
+fn the_first_command_does_the_main_job_and_then_has_nothing_to_do() {
+    let readme = read("README.md");
+    let arguments = arguments(&readme, "cargo run -q -- ");
+    let folder = tempfile::tempdir().unwrap();
+    fs::copy(root().join("keys.yaml"), folder.path().join("keys.yaml")).unwrap();
+
+    let first = portkey_sync(arguments, folder.path());
+    assert_eq!(first.status.code(), Some(0), "{}", text(&first.stderr));
+    holds("quickstart", &text(&first.stdout));
+
+    let second = portkey_sync(arguments, folder.path());
+    assert_eq!(second.status.code(), Some(0), "{}", text(&second.stderr));
+    assert!(text(&second.stdout).starts_with("No changes."), "{}", text(&second.stdout));
+}
+
+#[test]
+fn the_mistakes_of_the_readme_are_told_like_that() {
+    let output = portkey_sync("validate -f examples/mistakes.yaml", root());
+    assert_eq!(output.status.code(), Some(1));
+    holds("diagnostic", &text(&output.stderr));
+}
+
+#[test]
+fn the_second_command_is_what_the_gate_runs() {
+    let readme = read("README.md");
+    let command = format!("cargo test{}", arguments(&readme, "cargo test"));
+    assert!(read(".ci/run").lines().any(|line| line == command), "`{command}` is not in .ci/run");
+}
+
+#[test]
+fn the_keys_file_of_the_readme_is_valid() {
+    let readme = read("README.md");
+    let (_, rest) = readme.split_once("```yaml\n").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("keys.yaml"), rest.split_once("```").unwrap().0).unwrap();
+    let output = portkey_sync("validate", folder.path());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+#[test]
+fn every_keys_file_of_the_repository_is_valid_but_the_one_with_mistakes() {
+    fn keys_files(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                keys_files(&path, found);
+            } else if fs::read_to_string(&path)
+                .is_ok_and(|text| text.lines().any(|line| line == "version: 1"))
+            {
+                found.push(path);
+            }
+        }
+    }
+    let mut files = vec![root().join("keys.yaml")];
+    keys_files(&root().join("examples"), &mut files);
+    assert!(files.len() >= 2);
+    for file in files.iter().filter(|file| !file.ends_with("mistakes.yaml")) {
+        let output = portkey_sync(&format!("validate -f {}", file.display()), root());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn links_lead_to_files_that_are_there() {
+    let mut documents = vec!["README.md".to_owned(), "CONTRIBUTING.md".to_owned(), "CHANGELOG.md".to_owned()];
+    for entry in fs::read_dir(root().join("docs")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if name.ends_with(".md") {
+            documents.push(format!("docs/{name}"));
+        }
+    }
+    for document in documents {
+        let content = read(&document);
+        let folder = root().join(&document);
+        let folder = folder.parent().unwrap();
+        for link in content.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let target = link.split('#').next().unwrap();
+            if target.is_empty() || target.contains("://") {
+                continue;
+            }
+            assert!(folder.join(target).exists(), "{document} links to {target}");
+        }
+    }
+}
+
+#[test]
+fn every_option_that_the_documents_name_exists() {
+    let mut help = text(&portkey_sync("--help", root()).stdout);
+    for command in ["validate", "plan", "apply", "import", "emulator", "schema", "completions", "man"] {
+        help += &text(&portkey_sync(&format!("{command} --help"), root()).stdout);
+    }
+    for document in
+        ["README.md", "docs/emulator.md", "docs/json.md", "docs/diagnostics.md", "docs/keys-file.md"]
+    {
+        let content = read(document);
+        let ours = content.split("cargo ").map(|part| part.split_once('\n').map_or("", |(_, rest)| rest));
+        for word in ours.flat_map(|part| part.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))) {
+            if word.starts_with("--") && word.len() > 3 && !word.starts_with("---") {
+                assert!(help.contains(word), "{document} names {word}, which no command has");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_changelog_knows_this_version() {
+    assert!(read("CHANGELOG.md").contains(&format!("\n## {}", env!("CARGO_PKG_VERSION"))));
+}
