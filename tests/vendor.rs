@@ -193,3 +193,32 @@ async fn a_created_sample_is_told_from_its_description_and_has_nothing_else_set(
     let stored = fs::read_to_string(secret).unwrap();
     assert!(created["key"].as_str().unwrap().ends_with(&stored.trim()[stored.trim().len() - 3..]));
 }
+
+#[test]
+fn the_program_prints_each_sample_of_the_vendor_as_the_only_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/vendor");
+    let path = |name: &str| examples.join(name).with_extension("yaml").to_str().unwrap().to_owned();
+    let seed = path("organisation");
+    for (name, method, call, body) in samples() {
+        let file = path(name);
+        let arguments = ["plan", "--emulator", "--seed", &seed, "-f", &file, "--format", "json"];
+        let output = rehearsal::program(folder.path(), &arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        let plan: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let changes = plan["changes"].as_array().unwrap();
+        assert_eq!(changes.len(), 1, "{name}: {plan:#}");
+        let calls = changes[0]["calls"].as_array().unwrap();
+        let mut first = calls[0].clone();
+        if method == "POST" {
+            // Ours: what ties the new key to the run, and the PUT that commits its secret.
+            let description = first["body"].as_object_mut().unwrap().remove("description").unwrap();
+            assert_eq!(description, "[portkey-sync new=<nonce>]");
+            assert_eq!((calls.len(), &calls[1]["method"]), (2, &json!("PUT")), "{plan:#}");
+        } else {
+            assert_eq!(calls.len(), 1, "{name}: {plan:#}");
+        }
+        let expected = json!({"method": method, "path": call, "body": with_workspace(body, method)});
+        assert_eq!(first, expected, "{name}");
+    }
+}
