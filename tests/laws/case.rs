@@ -14,7 +14,7 @@ use super::oracle::SCOPE_SET;
 const WORKSPACES: [(&str, &str, &str); 3] = [
     ("payments", "ws-pay-000001", "11111111-aaaa-4aaa-8aaa-000000000001"),
     ("research", "ws-res-000002", "22222222-bbbb-4bbb-8bbb-000000000002"),
-    ("übung", "ws-sup-000003", "33333333-cccc-4ccc-8ccc-000000000003"),
+    ("sup-port_3", "ws-sup-000003", "33333333-cccc-4ccc-8ccc-000000000003"),
 ];
 const USERS: [(&str, &str); 2] = [
     ("ada@example.com", "aaaaaaaa-0000-4000-8000-0000000000aa"),
@@ -278,6 +278,7 @@ fn draft(place: Place) -> impl Strategy<Value = Draft> {
     let text = prop_oneof![
         2 => Just(None),
         8 => select(&TEXTS[..]).prop_map(|text| Some(text.to_owned())),
+        1 => Just(Some("a line break at the end\n".to_owned())),
         1 => Just(Some("long ".repeat(34))),
     ];
     let yes = prop::bool::weighted;

@@ -101,6 +101,7 @@ pub(crate) fn assert_holds(entry: &Value, object: &Value) -> TestCaseResult {
                 let own = text.find("[portkey-sync").map_or(text, |at| &text[..at]);
                 // One space stands between the text and the mark.
                 let own = if own.len() == text.len() { own } else { own.strip_suffix(' ').unwrap_or(own) };
+                let own = own.trim_end_matches('\n');
                 prop_assert_eq!(own, wanted.as_str().unwrap_or_default(), "{}", about);
             }
             "scopes" => prop_assert_eq!(expanded(&object["scopes"]), expanded(wanted), "{}", about),
