@@ -1,5 +1,12 @@
 //! What a plan and an apply cost, counted by the emulator; and an import of many keys.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail loudly; clippy does not know the helpers of an integration test as tests"
+)]
+
 mod rehearsal;
 
 use std::collections::BTreeSet;
@@ -280,7 +287,7 @@ fn strange_seed() -> Value {
             0 => key["rate_limits"] = json!([{"type": "tokens", "unit": "rpd", "value": number}]),
             1 => {
                 key["usage_limits"] =
-                    json!({"credit_limit": 12.5, "type": "tokens", "periodic_reset_days": 14})
+                    json!({"credit_limit": 12.5, "type": "tokens", "periodic_reset_days": 14});
             }
             2 => key["expires_at"] = "2027-06-30T23:59:59Z".into(),
             3 => key["alert_emails"] = json!(["ops@example.com"]),

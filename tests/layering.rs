@@ -2,6 +2,13 @@
 //!
 //! A table and a scan of the text. Comments and tests within `src/` do not count.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test may fail loudly; clippy does not know the helpers of an integration test as tests"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

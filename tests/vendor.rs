@@ -1,6 +1,14 @@
 //! The requests of the vendor's own documentation: for each, a keys file under `examples/vendor/` whose plan is that
 //! one request.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test may fail loudly; clippy does not know the helpers of an integration test as tests"
+)]
+
 mod rehearsal;
 
 use std::fs;

@@ -408,7 +408,7 @@ fn usage_limits() -> impl Strategy<Value = Value> {
 
 fn merged(parts: &[&Value]) -> Value {
     let parts = parts.iter().filter_map(|part| part.as_object());
-    Value::Object(parts.flat_map(|part| part.clone()).collect())
+    Value::Object(parts.flat_map(Clone::clone).collect())
 }
 
 const METADATA_NAMES: [&str; 8] = ["team", "env", "übung", "a b", "no", "1.5", "x: y", "# z"];

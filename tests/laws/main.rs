@@ -1,6 +1,14 @@
 //! The laws of the pipeline, held for generated organisations and generated keys files: the library is driven from
 //! YAML to the report against the emulator, and what is really there is looked at with a client of its own.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test may fail loudly; clippy does not know the helpers of an integration test as tests"
+)]
+
 mod case;
 mod oracle;
 #[path = "../rehearsal/mod.rs"]
