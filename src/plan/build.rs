@@ -90,8 +90,13 @@ fn decide(inputs: &Inputs<'_>, entry: &Entry<'_>) -> Decision {
         (Found::Key { live, .. }, Presence::Absent) => decide_delete(inputs, entry.desired, live),
         (Found::Key { live, how }, Presence::Present) => decide_update(inputs, entry, live, *how),
         (Found::Missing, Presence::Present) => decide_create(inputs, entry),
-        // A pinned key that is to be absent and is gone is as it should be.
-        (Found::Missing | Found::PinMissing, Presence::Absent) => Decision::Gone,
+        // What cannot be seen may yet be there: a delete that was asked for is not taken for done.
+        (Found::Missing | Found::PinMissing, Presence::Absent) => {
+            match guards::unproven(entry.desired, &entry.ids, inputs) {
+                Some(unproven) => Decision::Blocked(BlockedReason::AbsenceUnproven(unproven)),
+                None => Decision::Gone,
+            }
+        }
         (Found::Ambiguous(candidates), _) => Decision::Blocked(BlockedReason::Ambiguous {
             candidates: candidates
                 .iter()
@@ -279,6 +284,10 @@ fn decide_create(inputs: &Inputs<'_>, entry: &Entry<'_>) -> Decision {
 fn commit(inputs: &Inputs<'_>, entry: &Entry<'_>, live: &LiveKey) -> Result<Commit, BlockedReason> {
     let desired = entry.desired;
     let mut deliveries = Vec::new();
+    if inputs.desired.folder.is_none() && !desired.deliver_to.is_empty() {
+        let error = "file sinks lie beside the keys file, and standard input has no folder".to_owned();
+        return Err(BlockedReason::BadTarget { error });
+    }
     for name in &desired.deliver_to {
         let Some(sink) = inputs.desired.sinks.get(name) else { continue };
         let Sink::File { template } = sink;
@@ -362,6 +371,8 @@ fn unmentioned_keys(inputs: &Inputs<'_>, diff: &Diff<'_>) -> (Vec<UnmentionedKey
     labels.extend(diff.entries.iter().filter_map(|entry| {
         Some((entry.ids.workspace.as_ref()?, entry.desired.address.workspace.as_deref()?))
     }));
+    let emails: BTreeMap<&UserId, &str> =
+        inputs.live.names.users.iter().map(|(email, id)| (id, email.as_str())).collect();
     let owner = inputs.desired.managed_by.as_ref();
     let mut keys = Vec::new();
     let mut changes = Vec::new();
@@ -371,7 +382,11 @@ fn unmentioned_keys(inputs: &Inputs<'_>, diff: &Diff<'_>) -> (Vec<UnmentionedKey
             .as_ref()
             .map(|id| labels.get(id).map_or_else(|| id.to_string(), |label| (*label).to_owned()));
         let user = live.user.as_ref().filter(|_| live.kind == Some(KeyKind::WorkspaceUser));
-        let address = KeyAddress { workspace, user: user.map(UserId::to_string), name: live.name.clone() };
+        let address = KeyAddress {
+            workspace,
+            user: user.map(|id| emails.get(id).map_or_else(|| id.to_string(), |email| (*email).to_owned())),
+            name: live.name.clone(),
+        };
         let ours = live.mark.as_ref().filter(|mark| mark.by.is_some() && mark.by.as_ref() == owner);
         let prunable = ours.is_some_and(|mark| !mark.keep && mark.new.is_none())
             && !live.created_automatically
@@ -397,6 +412,16 @@ fn notes(inputs: &Inputs<'_>) -> Vec<Note> {
     if inputs.running.candidates.len() != 1 {
         notes.push(Note::RunningKeyUncertain { candidates: inputs.running.candidates.len() });
     }
+    let unfinished: Vec<&str> =
+        live.keys.values().filter_map(|key| key.mark.as_ref()?.new.as_deref()).collect();
+    notes.extend(
+        inputs
+            .options
+            .held
+            .iter()
+            .filter(|held| !unfinished.contains(&held.nonce.as_str()))
+            .map(|held| Note::HeldWithoutKey(held.clone())),
+    );
     notes.extend(live.oddities.iter().cloned().map(Note::UnknownToThisVersion));
     notes
 }

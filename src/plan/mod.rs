@@ -451,6 +451,8 @@ pub enum Note {
     },
     /// The list's pages did not agree.
     ListUnstable,
+    /// The escrow holds a secret whose key is finished or gone.
+    HeldWithoutKey(HeldSecret),
 }
 
 /// Everything that goes into a plan.
