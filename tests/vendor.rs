@@ -152,7 +152,6 @@ async fn each_sample_of_the_vendor_is_the_whole_plan_of_its_keys_file() {
 async fn each_sample_of_the_vendor_is_sent_once_and_leaves_nothing_to_do() {
     let rehearsal = Rehearsal::of(&example("organisation")).await;
     for (name, method, path, _) in samples() {
-        // The sink of the file lies beneath the rehearsal's folder.
         let file = example(name);
         let plan = rehearsal.plan(&file).await;
         rehearsal.requests().await;

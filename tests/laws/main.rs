@@ -281,7 +281,7 @@ fn deletes_only_what_it_may(case: &Case) -> TestCaseResult {
 }
 
 proptest! {
-    #![proptest_config(cases(32))]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn a_plan_after_an_apply_is_empty(case in case()) {

@@ -68,7 +68,8 @@ impl Rehearsal {
     }
 
     pub(crate) async fn plan_with(&self, file: &str, options: &PlanOptions) -> Plan {
-        let desired = read(file);
+        // As if the file lay in the rehearsal's folder: file sinks lie beside it.
+        let desired = Desired { folder: Some(self.folder.path().to_owned()), ..read(file) };
         let live = self.live(&desired).await;
         self.plan_of(&desired, &live, options)
     }
