@@ -99,8 +99,8 @@ pub async fn refresh<R: ReadApi>(api: &R, names: &Names) -> Result<Live, Refresh
         organisation,
         keys,
         completeness,
-        // A service that sends no Date leaves us this machine's clock.
-        now: clock.map_or_else(Timestamp::now, |clock| clock.now()),
+        // A service that sends no Date leaves us this machine's clock. Whole seconds, as the service counts.
+        now: whole_seconds(clock.map_or_else(Timestamp::now, |clock| clock.now())),
         clock_skew_seconds: clock.map_or(0, |clock| clock.skew().as_secs()),
         names,
         unreadable: BTreeMap::new(),
@@ -128,6 +128,10 @@ pub async fn hydrate<R: ReadApi>(api: &R, live: &mut Live, ids: &BTreeSet<KeyId>
             }
         }
     }
+}
+
+fn whole_seconds(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
 type Rows = BTreeMap<KeyId, KeyRow>;

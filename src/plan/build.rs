@@ -362,6 +362,8 @@ fn unmentioned_keys(inputs: &Inputs<'_>, diff: &Diff<'_>) -> (Vec<UnmentionedKey
     labels.extend(diff.entries.iter().filter_map(|entry| {
         Some((entry.ids.workspace.as_ref()?, entry.desired.address.workspace.as_deref()?))
     }));
+    let emails: BTreeMap<&UserId, &str> =
+        inputs.live.names.users.iter().map(|(email, id)| (id, email.as_str())).collect();
     let owner = inputs.desired.managed_by.as_ref();
     let mut keys = Vec::new();
     let mut changes = Vec::new();
@@ -371,7 +373,11 @@ fn unmentioned_keys(inputs: &Inputs<'_>, diff: &Diff<'_>) -> (Vec<UnmentionedKey
             .as_ref()
             .map(|id| labels.get(id).map_or_else(|| id.to_string(), |label| (*label).to_owned()));
         let user = live.user.as_ref().filter(|_| live.kind == Some(KeyKind::WorkspaceUser));
-        let address = KeyAddress { workspace, user: user.map(UserId::to_string), name: live.name.clone() };
+        let address = KeyAddress {
+            workspace,
+            user: user.map(|id| emails.get(id).map_or_else(|| id.to_string(), |email| (*email).to_owned())),
+            name: live.name.clone(),
+        };
         let ours = live.mark.as_ref().filter(|mark| mark.by.is_some() && mark.by.as_ref() == owner);
         let prunable = ours.is_some_and(|mark| !mark.keep && mark.new.is_none())
             && !live.created_automatically
