@@ -120,7 +120,9 @@ fn without_one_of_its_pages_there_is_no_list() {
 fn a_row_that_moves_to_another_page_meanwhile_is_read_again() {
     let rehearsal = Rehearsal::with_seed(&two_pages(), &format!("{UPDATES}{CREATE}"));
     // The first row of the second page has moved to the first page, after that was read.
-    rehearsal.fault(json!({"path_contains": "/api-keys?page_size=100&current_page=1", "then": {"hide_row": true}}));
+    rehearsal.fault(
+        json!({"path_contains": "/api-keys?page_size=100&current_page=1", "then": {"hide_row": true}}),
+    );
     let report = rehearsal.apply(&[]).expect(0).json();
     assert_eq!(fate(&report, "prod/fresh"), "done/confirmed");
     assert_eq!(rehearsal.named("fresh").len(), 1);
@@ -174,6 +176,8 @@ fn keys_that_the_caller_may_not_list_are_not_taken_for_absent() {
     rehearsal.forget_requests();
     let before = rehearsal.keys();
     let report = rehearsal.apply(&[]).expect(3).json();
+    assert_eq!(report["blocked"][0]["address"], "prod/ada@example.com/laptop");
+    assert_eq!(report["blocked"][0]["code"], "absence-unproven");
     for done in ["prod/alpha", "prod/beta", "prod/fresh", "organisation/gamma"] {
         assert_eq!(fate(&report, done), "done/confirmed");
     }
