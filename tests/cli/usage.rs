@@ -9,6 +9,7 @@ use crate::harness::{CREATE, DELETE, Ended, Folder, HEAD, Rehearsal, UPDATES, ru
 
 fn error_of(ended: &Ended) -> Value {
     let document = ended.json();
+    assert_valid("error", &document);
     assert_eq!(document["exit_code"], ended.code, "{document:#}");
     document["error"].clone()
 }
@@ -204,6 +205,45 @@ fn only_the_plan_that_was_approved_is_applied() {
     assert!(rehearsal.writes().is_empty());
 }
 
+#[cfg(unix)]
+#[test]
+fn the_command_that_a_plan_ends_with_applies_exactly_that_plan() {
+    for args in [
+        &["plan"][..],
+        &["plan", "--target", "alpha"],
+        &["plan", "--prune", "-f", "my keys.yaml", "--max-deletes", "5"],
+        &["plan", "--self", "11111111-0000-4000-8000-000000000001", "--work-dir", "elsewhere"],
+        &["plan", "--secrets-file", "new secrets.jsonl", "--assume-complete"],
+        &["plan", "--base-url"],
+    ] {
+        let keys = format!("{UPDATES}{CREATE}{DELETE}");
+        let rehearsal = Rehearsal::of(&keys);
+        rehearsal.folder.write("my keys.yaml", &format!("{HEAD}{keys}"));
+        let base_url = rehearsal.base_url();
+        let is_flag = args.ends_with(&["--base-url"]);
+        let args = if is_flag { [args, &[base_url.as_str()]].concat() } else { args.to_vec() };
+        let without_variable = |mut command: std::process::Command| {
+            if is_flag {
+                command.env_remove("PORTKEY_BASE_URL");
+            }
+            command
+        };
+        let plan = run(without_variable(rehearsal.command(&args)), "").expect(0);
+        let (_, next) = plan.stdout.split_once("Apply exactly this: ").unwrap();
+        let next = next.split_whitespace().collect::<Vec<_>>().join(" ");
+        let program = env!("CARGO_BIN_EXE_portkey-sync");
+        let line = next.replacen("portkey-sync", program, 1);
+        let typed = rehearsal.command(&[]);
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", &line]).current_dir(rehearsal.folder.path()).env_clear();
+        shell.envs(typed.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let ended = run(without_variable(shell), "");
+        assert_eq!(ended.code, 0, "{line}\n{}", ended.said());
+        assert!(!rehearsal.writes().is_empty(), "{line}");
+        rehearsal.folder.files().keys().for_each(|name| assert!(!name.contains('\''), "{name}"));
+    }
+}
+
 #[test]
 fn a_plan_that_moved_since_its_approval_is_refused() {
     let rehearsal = Rehearsal::of(UPDATES);
@@ -326,7 +366,7 @@ fn the_program_describes_itself() {
     for page in ["portkey-sync.1", "portkey-sync-apply.1", "portkey-sync-import.1"] {
         assert!(folder.exists(&format!("pages/{page}")), "{page}");
     }
-    for of in ["keys", "plan", "report", "diagnostics"] {
+    for of in ["keys", "plan", "report", "diagnostics", "error"] {
         let schema = folder.run(&["schema", of]).expect(0).json();
         assert!(schema["$schema"].is_string() && schema["title"].is_string(), "{of}: {schema}");
     }
