@@ -6,14 +6,23 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(super) const DEFAULT_BASE_URL: &str = "https://api.portkey.ai/v1";
+pub(super) const DEFAULT_WORK_DIR: &str = ".portkey-sync";
+
 /// Keeps the API keys of a Portkey organisation equal to a reviewed YAML file.
 #[derive(Debug, Parser)]
 #[command(name = "portkey-sync", version, about, max_term_width = 100, propagate_version = true)]
 #[command(
     after_help = "Start with:  portkey-sync plan --emulator        (an embedded emulator; no account needed)
 
-Exit codes:  0 done or nothing to do; 1 failed, nothing changed; 2 changes pending (--detailed-exitcode);
-             3 changed, but not everything is done; 4 refused or blocked; 64 wrong usage; 130 interrupted"
+Exit codes:
+    0  done, nothing to do, or waiting
+    1  failed, and nothing was changed
+    2  changes are pending (--detailed-exitcode)
+    3  something was changed, and not everything is done
+    4  refused or blocked; nothing was written
+   64  wrong usage
+  130  interrupted before any write"
 )]
 pub(super) struct Cli {
     #[command(flatten)]
@@ -59,7 +68,7 @@ pub(super) struct GlobalArgs {
         value_name = "URL",
         global = true,
         env = "PORTKEY_BASE_URL",
-        default_value = "https://api.portkey.ai/v1",
+        default_value = DEFAULT_BASE_URL,
         help_heading = "Connection"
     )]
     pub(super) base_url: String,
@@ -95,7 +104,7 @@ pub(super) struct GlobalArgs {
         value_name = "DIR",
         global = true,
         env = "PORTKEY_SYNC_WORK_DIR",
-        default_value = ".portkey-sync",
+        default_value = DEFAULT_WORK_DIR,
         help_heading = "Connection"
     )]
     pub(super) work_dir: PathBuf,
@@ -251,8 +260,10 @@ pub(super) enum SchemaOf {
     Plan,
     /// `apply --format json`
     Report,
-    /// `validate --format json`, and errors with `--format json`
+    /// `validate --format json`, and what any command says about wrong files with `--format json`
     Diagnostics,
+    /// Other errors with `--format json`
+    Error,
 }
 
 #[derive(Debug, Args)]

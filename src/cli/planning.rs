@@ -11,7 +11,7 @@ use crate::render::text::{Mode, PlanContext};
 use crate::render::{self, Verbosity};
 use crate::secrets::Escrow;
 
-use super::args::{GlobalArgs, OutputFormat, PlanArgs, PlanningArgs};
+use super::args::{DEFAULT_BASE_URL, DEFAULT_WORK_DIR, GlobalArgs, OutputFormat, PlanArgs, PlanningArgs};
 use super::exit::Exit;
 use super::failure::CommandError;
 use super::output::Output;
@@ -65,6 +65,23 @@ fn next_command(global: &GlobalArgs, args: &PlanningArgs, plan: &Plan) -> String
     if global.embedded_emulator {
         words.push("--emulator".to_owned());
     }
+    // What the environment says, it will say to the next command too.
+    let differs = |value: &str, variable: &str, default: &str| {
+        value != std::env::var(variable).as_deref().unwrap_or(default)
+    };
+    if !global.embedded_emulator && differs(&global.base_url, "PORTKEY_BASE_URL", DEFAULT_BASE_URL) {
+        words.push(format!("--base-url {}", quoted(&global.base_url)));
+    }
+    if let Some(path) = &global.api_key_file {
+        words.push(format!("--api-key-file {}", quoted(&path.display().to_string())));
+    }
+    if let Some(path) = &global.ca_bundle {
+        words.push(format!("--ca-bundle {}", quoted(&path.display().to_string())));
+    }
+    let work_dir = global.work_dir.display().to_string();
+    if differs(&work_dir, "PORTKEY_SYNC_WORK_DIR", DEFAULT_WORK_DIR) {
+        words.push(format!("--work-dir {}", quoted(&work_dir)));
+    }
     for file in global.files.iter().filter(|file| file.as_os_str() != "keys.yaml") {
         words.push(format!("-f {}", quoted(&file.display().to_string())));
     }
@@ -79,6 +96,9 @@ fn next_command(global: &GlobalArgs, args: &PlanningArgs, plan: &Plan) -> String
     }
     if args.assume_complete {
         words.push("--assume-complete".to_owned());
+    }
+    if let Some(id) = &args.self_id {
+        words.push(format!("--self {}", quoted(id)));
     }
     if let Some(path) = &args.secrets_file {
         words.push(format!("--secrets-file {}", quoted(&path.display().to_string())));
@@ -159,7 +179,9 @@ fn targets(
                 found.insert((**exact).clone());
             }
             (0, _) => {
-                let all: Vec<String> = desired.keys.iter().map(|key| key.address.to_string()).collect();
+                let addresses = desired.keys.iter().map(|key| key.address.to_string());
+                let names = desired.keys.iter().map(|key| key.address.name.clone());
+                let all: Vec<String> = addresses.chain(names).collect();
                 let nearest = crate::diagnostic::nearest(word, all.iter().map(String::as_str))
                     .map(|nearest| format!("did you mean `{nearest}`?"));
                 return Err(CommandError::message(format!("no key in the files has the address `{word}`"))

@@ -139,7 +139,7 @@ struct WaitingDocument {
 
 /// An entry for which a person must act.
 #[derive(Serialize, JsonSchema)]
-struct BlockedDocument {
+pub(super) struct BlockedDocument {
     address: String,
     place: Option<PlaceDocument>,
     #[serde(flatten)]
@@ -315,7 +315,7 @@ fn waiting_document(waiting: &Waiting) -> WaitingDocument {
     }
 }
 
-fn blocked_document(blocked: &Blocked) -> BlockedDocument {
+pub(super) fn blocked_document(blocked: &Blocked) -> BlockedDocument {
     BlockedDocument {
         address: blocked.address.to_string(),
         place: blocked.place.as_ref().map(Into::into),

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::plan::{BlockedDocument, blocked_document};
 use super::{ActionWord, DeliveryDocument, FormatVersion, VERSION};
 use crate::plan::Plan;
 use crate::render::text::Fates;
@@ -21,6 +22,8 @@ pub(super) struct ReportDocument {
     /// One for each change of the plan, in its order.
     changes: Vec<ChangeDocument>,
     totals: Totals,
+    /// Entries that the plan left to a person, as it said.
+    blocked: Vec<BlockedDocument>,
     /// How often the list was read to verify.
     verifications: u32,
     /// Why reading back failed, if it did.
@@ -45,6 +48,7 @@ struct Totals {
     unknown: usize,
     moved: usize,
     not_attempted: usize,
+    blocked: usize,
     /// Writes that the service accepted.
     writes: usize,
     /// Writes that the plan foresaw.
@@ -146,9 +150,11 @@ pub(super) fn document(report: &Report, plan: &Plan, exit_code: u8) -> ReportDoc
             unknown,
             moved,
             not_attempted,
+            blocked: plan.blocked.len(),
             writes: report.writes(),
             planned_writes: plan.writes().total(),
         },
+        blocked: plan.blocked.iter().map(blocked_document).collect(),
         verifications: *verifications,
         verification_error: verification_error.clone(),
         interrupted: *interrupted,

@@ -1,0 +1,122 @@
+//! No secret is shown anywhere, however much is logged and whatever fails.
+
+use serde_json::json;
+
+use crate::harness::{CREATE, DELETE, Ended, Rehearsal, SEED, UPDATES, Underway, run};
+
+/// Every run, loud, in every format.
+const FORMATS: [[&str; 5]; 3] = [
+    ["--format", "json", "-vvv", "--log-format", "json"],
+    ["--format", "json", "-vvv", "--log-format", "text"],
+    ["--format", "text", "-vvv", "--log-format", "text"],
+];
+
+fn search(rehearsal: &Rehearsal, runs: &[Ended]) {
+    let mut secrets = rehearsal.secrets();
+    secrets.push(rehearsal.admin_key().to_owned());
+    assert!(secrets.len() > 4);
+    for ended in runs {
+        for secret in &secrets {
+            assert!(!ended.said().contains(secret.as_str()), "a secret is in\n{}", ended.said());
+        }
+    }
+    let is_home = |name: &str| {
+        name.starts_with("secrets/") || name.starts_with(".portkey-sync/") || name == "new.jsonl"
+    };
+    for (name, content) in rehearsal.folder.files().into_iter().filter(|(name, _)| !is_home(name)) {
+        let content = String::from_utf8_lossy(&content);
+        for secret in &secrets {
+            assert!(!content.contains(secret.as_str()), "a secret is in {name}");
+        }
+    }
+}
+
+#[test]
+fn no_run_that_works_shows_a_secret() {
+    for format in FORMATS {
+        let rehearsal = Rehearsal::of(&format!("{UPDATES}{CREATE}{DELETE}"));
+        let runs = [
+            rehearsal.run(&[&["validate"][..], &format[..]].concat()).expect(0),
+            rehearsal.run(&[&["plan"][..], &format[..]].concat()).expect(0),
+            rehearsal
+                .run(&[&["apply", "--yes", "--secrets-file", "new.jsonl"][..], &format[..]].concat())
+                .expect(0),
+            rehearsal.run(&[&["plan"][..], &format[..]].concat()).expect(0),
+            rehearsal.run(&["import", "-vvv", "-o", "imported.yaml"]).expect(0),
+            rehearsal.run(&["import", "--log-format", "json", "-vvv"]).expect(0),
+        ];
+        assert!(runs[2].stderr.contains("request"), "it is loud\n{}", runs[2].stderr);
+        assert_eq!(rehearsal.folder.read("new.jsonl").lines().count(), 1);
+        search(&rehearsal, &runs);
+    }
+}
+
+#[test]
+fn no_run_that_fails_shows_a_secret() {
+    let faults = [
+        json!({"method": "POST", "then": {"drop_after": true}}),
+        json!({"method": "POST", "then": {"truncate_body": 80}}),
+        json!({"method": "POST", "then": {"status": 502, "body": "<html>no</html>"}}),
+        json!({"method": "PUT", "times": 99, "then": {"status": 500}}),
+        json!({"method": "PUT", "times": 99, "then": {"status": 401}}),
+        json!({"method": "GET", "times": 99, "then": {"truncate_body": 90}}),
+        json!({"method": "GET", "then": {"drop_before": true}}),
+    ];
+    for (fault, format) in faults.into_iter().zip(FORMATS.into_iter().cycle()) {
+        let rehearsal = Rehearsal::of(&format!("{UPDATES}{CREATE}"));
+        rehearsal.fault(fault);
+        let runs = [
+            rehearsal.run(&[&["apply", "--yes", "--retry-for", "1s"][..], &format[..]].concat()),
+            rehearsal.run(&[&["plan", "--retry-for", "1s"][..], &format[..]].concat()),
+            rehearsal.run(&["import", "-vvv", "--retry-for", "1s"]),
+        ];
+        search(&rehearsal, &runs);
+    }
+}
+
+#[test]
+fn a_service_that_repeats_the_api_key_in_an_error_does_not_make_us_repeat_it() {
+    let rehearsal = Rehearsal::of(UPDATES);
+    let admin = rehearsal.admin_key();
+    let said = format!("key {admin} is not welcome");
+    rehearsal.fault(json!({"method": "GET", "times": 99, "then": {"status": 401,
+        "body": {"success": false, "data": {"message": said, "errorCode": "AB05"}}}}));
+    let runs = FORMATS.map(|format| rehearsal.run(&[&["plan"][..], &format[..]].concat()).expect(1));
+    assert!(runs[2].said().contains("401 AB05"));
+    search(&rehearsal, &runs);
+}
+
+#[test]
+fn an_api_key_from_a_file_is_not_shown_either() {
+    let rehearsal = Rehearsal::of(UPDATES);
+    rehearsal.folder.write(".portkey-sync/key", &format!("{}\n", rehearsal.admin_key()));
+    let mut command = rehearsal.command(&["apply", "--yes", "-vvv", "--api-key-file", ".portkey-sync/key"]);
+    command.env_remove("PORTKEY_ADMIN_API_KEY");
+    let ended = run(command, "").expect(0);
+    search(&rehearsal, &[ended]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_secret_stands_in_the_arguments_of_a_process() {
+    let rehearsal = Rehearsal::of(UPDATES);
+    rehearsal.fault(json!({"method": "PUT", "times": 3, "then": {"delay_ms": 400}}));
+    let underway = Underway::start(rehearsal.command(&["apply", "--yes"]));
+    rehearsal.wait_until("an update is on its way", |rehearsal| rehearsal.pending_faults() < 1);
+    let arguments = std::fs::read(format!("/proc/{}/cmdline", underway.id())).unwrap();
+    assert!(!String::from_utf8_lossy(&arguments).contains(rehearsal.admin_key()));
+    underway.wait().expect(0);
+}
+
+#[test]
+fn text_of_the_service_cannot_play_with_the_terminal() {
+    let seed = format!(
+        "{SEED}  - {{name: \"evil\\e[2J\\n::error::boo\", type: organisation-service, scopes: [workspaces.list]}}\n"
+    );
+    let rehearsal = Rehearsal::with_seed(&seed, UPDATES);
+    for ended in [rehearsal.run(&["plan", "-v"]).expect(0), rehearsal.run(&["import"]).expect(0)] {
+        assert!(!ended.said().contains('\u{1b}'), "{}", ended.said());
+        assert!(ended.said().contains("evil"), "{}", ended.said());
+        assert!(!ended.said().lines().any(|line| line.starts_with("::")), "{}", ended.said());
+    }
+}

@@ -1,0 +1,18 @@
+//! The program itself, run as a user runs it, against an emulator that answers and misbehaves.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may fail loudly; clippy does not know the helpers of an integration test as tests"
+)]
+
+mod creating;
+mod delivering;
+mod harness;
+mod interrupting;
+mod leaks;
+mod quickstart;
+mod reading;
+mod usage;
+mod writing;
