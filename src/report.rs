@@ -111,6 +111,8 @@ pub enum Repair {
         /// How many times more than once.
         times: u32,
     },
+    /// A key to be deleted was not there to look at, so no delete was sent.
+    NotFound,
     /// The answer to a create was lost; the key was found by its nonce.
     FoundByNonce,
     /// The secret of a just created key was lost with the answer; it was given a new one.

@@ -27,8 +27,12 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
     async fn delete(&self, planned: Option<&KeySnapshot>, id: &KeyId, report: &mut ChangeReport) -> Outcome {
         let row = match self.reader.get_key(id).await {
             Ok(row) => row,
-            // Somebody was faster. The list has the last word: 404 alone proves little (portkey-api.md 6).
-            Err(error) if error.status() == Some(404) => return Outcome::Done,
+            // Perhaps somebody was faster. The list has the last word: 404 alone proves little
+            // (portkey-api.md 6).
+            Err(error) if error.status() == Some(404) => {
+                report.repairs.push(Repair::NotFound);
+                return Outcome::Unknown(failure("the key to be deleted was not found", &error));
+            }
             Err(error) => {
                 return self.failed(
                     &error,

@@ -11,7 +11,7 @@ use super::Context;
 use super::change::{failure, local_failure, note_accepted, note_retries};
 use crate::api::{ApiError, Effect, ReadApi, WriteApi};
 use crate::live::{Names, refresh};
-use crate::model::{Delivery, HeldSecret, KeyAddress, KeyCreate, KeyId, KeyUpdate, Mark, Secret};
+use crate::model::{Delivery, HeldSecret, KeyAddress, KeyCreate, KeyId, Mark, Secret};
 use crate::plan::Commit;
 use crate::report::{ChangeReport, Changed, Failure, Outcome, Repair};
 use crate::secrets::{Slot, deliver, probe};
@@ -100,6 +100,23 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
         commit: &Commit,
         report: &mut ChangeReport,
     ) -> Outcome {
+        // Much may have happened while the secret lay here: only a key that still shows it, and still says
+        // that it is unfinished, gets it delivered.
+        match self.reader.get_key(id).await {
+            Ok(row) => {
+                let (_, mark) = Mark::split(row.description.as_deref().unwrap_or_default(), id);
+                let unfinished = mark.and_then(|mark| mark.new).is_some_and(|nonce| nonce == held.nonce);
+                if !unfinished || row.mask.as_ref() != Some(&held.mask) {
+                    let what = if unfinished { "its secret" } else { "its mark" };
+                    return Outcome::Moved { what: what.to_owned() };
+                }
+            }
+            Err(error) => {
+                let what =
+                    "the secret in the escrow was not delivered, since the key could not be looked at first";
+                return self.failed(&error, what, report);
+            }
+        }
         match self.escrow.open(&held.nonce) {
             Ok((slot, secret)) => {
                 let issued = Issued { id: id.clone(), secret, at: held.issued_at };
@@ -198,9 +215,7 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
             }
             report.delivered.push(delivery.clone());
         }
-        let mark = commit.mark_for(&issued.id, &issued.secret, issued.at);
-        let body =
-            KeyUpdate { description: Some(mark.append_to(&commit.description)), ..KeyUpdate::default() };
+        let body = commit.body_for(&issued.id, &issued.secret.mask(), issued.at);
         match self.writer.update_key(&issued.id, &body).await {
             Ok(accepted) => {
                 note_accepted(report, &accepted);
@@ -210,6 +225,10 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
                 Outcome::Done
             }
             Err(error) => {
+                if error.status() == Some(401) {
+                    self.halt();
+                }
+                note_retries(report, error.attempts);
                 let mut failure =
                     failure("the secret was delivered, but the key could not be marked as finished", &error);
                 failure.changed = Changed::Something;
@@ -218,10 +237,11 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
                     "run the same command again: it delivers the same secret once more and finishes the key"
                         .to_owned(),
                 );
-                if error.status() == Some(401) {
-                    self.halt();
+                // Reading back may find the mark after all; then the slot is emptied.
+                match error.effect() {
+                    Effect::None => Outcome::Failed(failure),
+                    Effect::Unknown => Outcome::Unknown(failure),
                 }
-                Outcome::Failed(failure)
             }
         }
     }

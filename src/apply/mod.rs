@@ -72,6 +72,9 @@ pub async fn apply<R: ReadApi, W: WriteApi>(
 ) -> Report {
     let started = Instant::now();
     let context = Context { reader, writer, escrow, options, stop, halted: AtomicBool::new(false), on_event };
+    for nonce in &plan.settled {
+        context.empty_slot(nonce);
+    }
     let (mut first, mut deletes, mut last) = (Vec::new(), Vec::new(), Vec::new());
     for (index, change) in plan.changes.iter().enumerate() {
         let phase = match change {
@@ -135,6 +138,13 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
         report.outcome = Outcome::NotAttempted(why);
         (self.on_event)(Event::Finished { report: &report });
         report
+    }
+
+    /// Empties the slot of a secret that is committed. A slot that stays behind is found again.
+    fn empty_slot(&self, nonce: &str) {
+        if let Err(error) = self.escrow.discard(nonce) {
+            tracing::warn!(%error, "a secret that is committed stays in the escrow");
+        }
     }
 
     /// Nothing that has not begun will begin.

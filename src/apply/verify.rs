@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Context;
-use crate::api::{ReadApi, WriteApi};
+use crate::api::{PAGE_SIZE, ReadApi, WriteApi};
 use crate::diff::{FieldChange, Seen, seen};
-use crate::live::{Live, LiveKey, Names, hydrate, refresh};
+use crate::live::{Completeness, Live, LiveKey, Names, hydrate, refresh};
 use crate::model::KeyId;
-use crate::plan::{Action, Change, Plan};
-use crate::report::{ChangeReport, Event, Outcome, Verdict};
+use crate::plan::{Action, Change, Plan, is_committed};
+use crate::report::{ChangeReport, Event, Outcome, Repair, Verdict};
 
 /// The first pause between two readings; each next one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -32,13 +32,14 @@ pub(super) async fn verify<R: ReadApi, W: WriteApi>(
     let mut verification = Verification { reads: 0, error: None };
     let deadline = Instant::now() + context.options.verify_within;
     let mut pause = FIRST_PAUSE;
+    let mut read: Option<Live> = None;
     loop {
         let open = reports.iter().filter(|report| is_open(report)).count();
         if open == 0 {
             return verification;
         }
         (context.on_event)(Event::Verifying { open });
-        let live = match read(context, plan, reports).await {
+        let live = match read_again(context, plan, reports, read.take()).await {
             Ok(live) => live,
             Err(error) => {
                 verification.error = Some(error);
@@ -53,8 +54,11 @@ pub(super) async fn verify<R: ReadApi, W: WriteApi>(
             // What was in doubt and is there now was done.
             if let (Outcome::Unknown(_), Some(Verdict::Confirmed)) = (&report.outcome, &report.verdict) {
                 report.outcome = Outcome::Done;
-                report.writes += 1;
+                report.writes += usize::from(!report.repairs.contains(&Repair::NotFound));
             }
+        }
+        for held in context.escrow.held().iter().filter(|held| is_committed(held, &live)) {
+            context.empty_slot(&held.nonce);
         }
         let lagging = reports.iter().any(|report| is_open(report) && matches!(report.outcome, Outcome::Done));
         if !lagging || context.stop.is_requested() || Instant::now() + pause > deadline {
@@ -62,6 +66,7 @@ pub(super) async fn verify<R: ReadApi, W: WriteApi>(
         }
         tokio::time::sleep(pause).await;
         pause *= 2;
+        read = Some(live);
     }
 }
 
@@ -71,24 +76,34 @@ fn is_open(report: &ChangeReport) -> bool {
     looked_for && matches!(report.verdict, None | Some(Verdict::NotVisibleYet))
 }
 
-async fn read<R: ReadApi, W: WriteApi>(
+/// The first time the list. Later only the keys that are still open, one by one, where that is less than the
+/// pages of the list and no absence has to be shown.
+async fn read_again<R: ReadApi, W: WriteApi>(
     context: &Context<'_, R, W>,
     plan: &Plan,
     reports: &[ChangeReport],
+    before: Option<Live>,
 ) -> Result<Live, String> {
+    let open = || plan.changes.iter().zip(reports).filter(|(_, report)| is_open(report));
+    let ids = |wanted: &dyn Fn(&Change) -> bool| -> BTreeSet<KeyId> {
+        open().filter(|(change, _)| wanted(change)).filter_map(|(_, report)| report.id.clone()).collect()
+    };
+    if let Some(mut live) = before {
+        let all = ids(&|_| true);
+        let pages = live.keys.len().div_ceil(PAGE_SIZE as usize);
+        if all.len() < pages && open().all(|(change, _)| change.action != Action::Delete) {
+            live.unreadable.clear();
+            hydrate(context.reader, &mut live, &all).await;
+            return Ok(live);
+        }
+    }
     let mut live =
         refresh(context.reader, &Names::default()).await.map_err(|error| error.call().to_string())?;
-    let not_in_rows: BTreeSet<KeyId> = plan
-        .changes
-        .iter()
-        .zip(reports)
-        .filter(|(change, report)| {
-            is_open(report)
-                && change.fields.iter().any(|field| matches!(field, FieldChange::RotationPolicy { .. }))
-        })
-        .filter_map(|(_, report)| report.id.clone())
-        .filter(|id| live.keys.get(id).is_some_and(|key| !key.rotation_policy.is_managed()))
-        .collect();
+    let not_in_rows: BTreeSet<KeyId> =
+        ids(&|change| change.fields.iter().any(|field| matches!(field, FieldChange::RotationPolicy { .. })))
+            .into_iter()
+            .filter(|id| live.keys.get(id).is_some_and(|key| !key.rotation_policy.is_managed()))
+            .collect();
     hydrate(context.reader, &mut live, &not_in_rows).await;
     Ok(live)
 }
@@ -96,8 +111,8 @@ async fn read<R: ReadApi, W: WriteApi>(
 fn verdict(change: &Change, report: &ChangeReport, live: &Live) -> Verdict {
     let key = report.id.as_ref().and_then(|id| live.keys.get(id));
     match (change.action, key) {
-        (Action::Delete, None) => Verdict::Confirmed,
-        (Action::Delete, Some(_)) | (_, None) => Verdict::NotVisibleYet,
+        (Action::Delete, None) if live.completeness == Completeness::Complete => Verdict::Confirmed,
+        (Action::Delete, _) | (_, None) => Verdict::NotVisibleYet,
         (Action::Create | Action::Deliver, Some(key)) if is_uncommitted(key) => Verdict::NotVisibleYet,
         (
             Action::Adopt | Action::Update | Action::ResetUsage | Action::Create | Action::Deliver,

@@ -22,6 +22,15 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// This, unless the other one already says that something went wrong.
+    #[must_use]
+    pub fn worse(self, other: Self) -> Self {
+        match other {
+            Self::Done | Self::Pending => self,
+            Self::Failed | Self::Partial | Self::Refused | Self::Usage | Self::Interrupted => other,
+        }
+    }
+
     /// The number.
     pub fn code(self) -> u8 {
         match self {

@@ -55,6 +55,7 @@ fn execute(cli: Cli) -> Exit {
         | Command::Completions(_)
         | Command::Man(_) => OutputFormat::Text,
     };
+    let changes_keys = matches!(command, Command::Apply(_));
     let result = runtime.block_on(async {
         match command {
             Command::Validate(args) => Ok(validate::run(&global, &args, &output)),
@@ -69,7 +70,13 @@ fn execute(cli: Cli) -> Exit {
     });
     // What is still running has nothing left to say.
     runtime.shutdown_background();
-    result.unwrap_or_else(|error| fail(&error, format, &output))
+    let exit = result.unwrap_or_else(|error| fail(&error, format, &output));
+    if output.lost_data() {
+        output.complain("error: standard output could not be written; what it holds is not whole\n");
+        // Whatever was changed is not told about; what was only read is to be read again.
+        return if exit == Exit::Done && changes_keys { Exit::Partial } else { Exit::Failed.worse(exit) };
+    }
+    exit
 }
 
 fn fail(error: &CommandError, format: OutputFormat, output: &Output) -> Exit {

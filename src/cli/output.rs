@@ -4,6 +4,8 @@
 //! seen enough.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::render::Style;
 
@@ -18,6 +20,8 @@ pub(super) struct Output {
     pub(super) stdout: Style,
     pub(super) stderr: Style,
     pub(super) quiet: bool,
+    /// Set when data could not be written, other than to a closed pipe.
+    lost_data: Arc<AtomicBool>,
 }
 
 impl Output {
@@ -40,13 +44,22 @@ impl Output {
             stdout: style(io::stdout().is_terminal()),
             stderr: style(io::stderr().is_terminal()),
             quiet: args.quiet,
+            lost_data: Arc::default(),
         }
     }
 
+    /// Whether some data did not get out: a full disk, most likely.
+    pub(super) fn lost_data(&self) -> bool {
+        self.lost_data.load(Ordering::SeqCst)
+    }
+
     /// Data.
-    #[expect(clippy::unused_self, reason = "output leaves by this door only")]
     pub(super) fn data(&self, text: &str) {
-        write(&mut anstream::AutoStream::new(io::stdout(), anstream::ColorChoice::Always), text);
+        let written =
+            write(&mut anstream::AutoStream::new(io::stdout(), anstream::ColorChoice::Always), text);
+        if written.is_err_and(|error| error.kind() != io::ErrorKind::BrokenPipe) {
+            self.lost_data.store(true, Ordering::SeqCst);
+        }
     }
 
     /// Talk that `--quiet` silences.
@@ -59,11 +72,11 @@ impl Output {
     /// Talk that is always said.
     #[expect(clippy::unused_self, reason = "output leaves by this door only")]
     pub(super) fn complain(&self, text: &str) {
-        write(&mut anstream::AutoStream::new(io::stderr(), anstream::ColorChoice::Always), text);
+        // Nobody is left to be told of a failure to say something; the work itself goes on.
+        write(&mut anstream::AutoStream::new(io::stderr(), anstream::ColorChoice::Always), text).ok();
     }
 }
 
-fn write(stream: &mut impl Write, text: &str) {
-    // Nobody is left to be told of a failure to write here; the work itself goes on.
-    stream.write_all(text.as_bytes()).and_then(|()| stream.flush()).ok();
+fn write(stream: &mut impl Write, text: &str) -> io::Result<()> {
+    stream.write_all(text.as_bytes()).and_then(|()| stream.flush())
 }

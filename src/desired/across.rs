@@ -1,7 +1,6 @@
 //! Checks across keys: addresses, pins, former names and targets of secrets are each used once.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use super::codes;
 use super::complaints::Complaints;
@@ -92,7 +91,7 @@ fn renames(keys: &[Lowered], out: &mut Complaints) {
 }
 
 fn targets(keys: &[Lowered], world: &World, out: &mut Complaints) {
-    let mut seen: BTreeMap<PathBuf, (&KeyAddress, Span)> = BTreeMap::new();
+    let mut seen: BTreeMap<String, (&KeyAddress, Span)> = BTreeMap::new();
     for key in keys {
         for (sink, span) in &key.deliver_to {
             let Some(declared) = world.sinks.get(sink.as_str()) else { continue };
@@ -103,7 +102,9 @@ fn targets(keys: &[Lowered], world: &World, out: &mut Complaints) {
             let address = &key.key.address;
             match sink_path(template, address, key.key.id.as_ref()) {
                 Ok(path) => {
-                    if let Some((other, first)) = seen.get(&path) {
+                    // On many disks `CI` and `ci` are one file.
+                    let file = path.to_string_lossy().to_lowercase();
+                    if let Some((other, first)) = seen.get(&file) {
                         let message = if *other == address {
                             format!("`{address}` delivers into `{}` twice", path.display())
                         } else {
@@ -116,7 +117,7 @@ fn targets(keys: &[Lowered], world: &World, out: &mut Complaints) {
                                 .hint("use placeholders that tell them apart, as in `secrets/{workspace}/{name}`"),
                         );
                     } else {
-                        seen.insert(path, (address, key.name));
+                        seen.insert(file, (address, key.name));
                     }
                 }
                 Err(error) => out.push(

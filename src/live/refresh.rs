@@ -222,8 +222,10 @@ async fn resolve_users<R: ReadApi>(
     if emails.len() > USERS_ONE_BY_ONE {
         let pages = all_pages(|page| api.list_users(page)).await?;
         let rows = pages.into_iter().flat_map(|page| page.rows);
-        let users = rows.filter_map(|row| Some((row.email?, row.id)));
-        return Ok(users.filter(|(email, _)| emails.contains(email)).collect());
+        let users: BTreeMap<String, UserId> =
+            rows.filter_map(|row| Some((row.email?.to_lowercase(), row.id))).collect();
+        let found = |email: &String| Some((email.clone(), users.get(&email.to_lowercase())?.clone()));
+        return Ok(emails.iter().filter_map(found).collect());
     }
     let found: Vec<_> = stream::iter(emails)
         .map(|email| async move { Ok(api.find_user(email).await?.map(|row| (email.clone(), row.id))) })

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::Mask;
+use super::{KeyId, Mask};
 
 /// One place for a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,8 @@ impl Delivery {
 pub struct HeldSecret {
     /// The nonce of the create it came from, which names its slot.
     pub nonce: String,
+    /// The key.
+    pub id: KeyId,
     /// The key's address when it was created.
     pub address: String,
     /// Its mask.

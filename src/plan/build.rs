@@ -9,8 +9,10 @@ use super::{
 use crate::desired::{DesiredKey, Presence, Sink, sink_path};
 use crate::diagnostic::nearest;
 use crate::diff::{Diff, Entry, FieldChange, Found, Identified, UnresolvedName, diff};
-use crate::live::{Completeness, LiveKey};
-use crate::model::{Delivery, KeyAddress, KeyCreate, KeyKind, KeyUpdate, Mark, UserId, WorkspaceId};
+use crate::live::{Completeness, Live, LiveKey};
+use crate::model::{
+    Delivery, HeldSecret, KeyAddress, KeyCreate, KeyKind, KeyUpdate, Mark, Setting, UserId, WorkspaceId,
+};
 
 /// Clocks that differ by more than this are mentioned.
 const NOTABLE_SKEW_SECONDS: i64 = 60;
@@ -57,6 +59,9 @@ pub fn plan(inputs: &Inputs<'_>) -> Plan {
     blocked.sort_by(|a, b| a.address.cmp(&b.address));
     let refusals = guards::refusals(inputs, &changes, blocked.len());
 
+    let notes = notes(inputs, &changes);
+    let settled =
+        options.held.iter().filter(|held| is_committed(held, live)).map(|held| held.nonce.clone()).collect();
     Plan {
         organisation: live.organisation.clone(),
         now,
@@ -69,7 +74,8 @@ pub fn plan(inputs: &Inputs<'_>) -> Plan {
         declared: desired.keys.iter().filter(|key| key.presence == Presence::Present).count(),
         in_sync,
         live_total: live.keys.len(),
-        notes: notes(inputs),
+        settled,
+        notes,
     }
 }
 
@@ -250,7 +256,7 @@ fn decide_unfinished(inputs: &Inputs<'_>, entry: &Entry<'_>, live: &LiveKey, non
             place: Some(entry.desired.place.clone()),
             action: Action::Deliver,
             before: Some(snapshot(live)),
-            fields: Vec::new(),
+            fields: entry.fields.clone(),
             written_scopes: entry.desired.written_scopes.clone(),
             reason: Some(Reason::Unfinished { issued_at: held.issued_at }),
             request: Request::Deliver { id: live.id.clone(), held: held.clone(), commit },
@@ -313,7 +319,11 @@ fn commit(inputs: &Inputs<'_>, entry: &Entry<'_>, live: &LiveKey) -> Result<Comm
     if deliveries.is_empty() {
         return Err(BlockedReason::NowhereToDeliver);
     }
-    let description = desired.spec.description.value().cloned().unwrap_or_default();
+    let description = match &desired.spec.description {
+        Setting::Set(text) => text.clone(),
+        Setting::Clear => String::new(),
+        Setting::Unmanaged => live.description.clone(),
+    };
     let mark =
         Mark { new: None, ..marks::wanted(inputs.desired.managed_by.as_deref(), desired, &entry.ids, live) };
     // The longest mark that this key can come to carry, so that the commit cannot fail for want of room.
@@ -327,7 +337,13 @@ fn commit(inputs: &Inputs<'_>, entry: &Entry<'_>, live: &LiveKey) -> Result<Comm
         to: deliveries.iter().map(Delivery::hash).collect(),
         ..mark.clone()
     };
-    let commit = Commit { description, mark, deliveries };
+    // One PUT commits the secret and changes whatever else differs by then, which for a new key is nothing.
+    let fields = if live.id.as_str().is_empty() {
+        KeyUpdate::default()
+    } else {
+        KeyUpdate { description: None, ..request::update_of(&entry.fields, live) }
+    };
+    let commit = Commit { fields: Box::new(fields), description, mark, deliveries };
     let whole = longest.append_to(&commit.description);
     if whole.chars().count() > DESCRIPTION_LIMIT {
         return Err(BlockedReason::NoRoomForMark {
@@ -411,7 +427,15 @@ fn unmentioned_keys(inputs: &Inputs<'_>, diff: &Diff<'_>) -> (Vec<UnmentionedKey
     (keys, changes)
 }
 
-fn notes(inputs: &Inputs<'_>) -> Vec<Note> {
+/// Whether the key's mark says that this very secret was delivered and committed: its slot only stayed
+/// behind because a run was cut off.
+pub fn is_committed(held: &HeldSecret, live: &Live) -> bool {
+    let Some(key) = live.keys.get(&held.id) else { return false };
+    let committed = key.mark.as_ref().and_then(|mark| mark.secret.as_ref());
+    committed.is_some_and(|secret| held.mask.ends() == Some((secret.ends.0.as_str(), secret.ends.1.as_str())))
+}
+
+fn notes(inputs: &Inputs<'_>, changes: &[Change]) -> Vec<Note> {
     let live = inputs.live;
     let mut notes = Vec::new();
     if live.clock_skew_seconds.abs() > NOTABLE_SKEW_SECONDS {
@@ -423,16 +447,15 @@ fn notes(inputs: &Inputs<'_>) -> Vec<Note> {
     if inputs.running.candidates.len() != 1 {
         notes.push(Note::RunningKeyUncertain { candidates: inputs.running.candidates.len() });
     }
-    let unfinished: Vec<&str> =
-        live.keys.values().filter_map(|key| key.mark.as_ref()?.new.as_deref()).collect();
-    notes.extend(
-        inputs
-            .options
-            .held
-            .iter()
-            .filter(|held| !unfinished.contains(&held.nonce.as_str()))
-            .map(|held| Note::HeldWithoutKey(held.clone())),
-    );
+    let delivered: Vec<&str> = changes
+        .iter()
+        .filter_map(|change| match &change.request {
+            Request::Deliver { held, .. } => Some(held.nonce.as_str()),
+            Request::Create { .. } | Request::Update { .. } | Request::Delete { .. } => None,
+        })
+        .collect();
+    let idle = |held: &&HeldSecret| !delivered.contains(&held.nonce.as_str()) && !is_committed(held, live);
+    notes.extend(inputs.options.held.iter().filter(idle).cloned().map(Note::HeldWithoutKey));
     notes.extend(live.oddities.iter().cloned().map(Note::UnknownToThisVersion));
     notes
 }

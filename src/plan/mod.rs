@@ -25,11 +25,12 @@ use crate::diagnostic::Place;
 use crate::diff::FieldChange;
 use crate::live::{Live, RunningKey};
 use crate::model::{
-    Delivery, HeldSecret, KeyAddress, KeyCreate, KeyId, KeyUpdate, Mark, Mask, OrganisationId, Secret,
+    CommittedSecret, Delivery, HeldSecret, KeyAddress, KeyCreate, KeyId, KeyUpdate, Mark, Mask,
+    OrganisationId,
 };
 
 pub use blocked::{Blocked, BlockedReason, Candidate, Harm, Unproven};
-pub use build::plan;
+pub use build::{is_committed, plan};
 pub use refusal::{Note, Refusal};
 
 /// What a description holds at most, as far as known (portkey-api.md 2.2), marks included.
@@ -111,6 +112,8 @@ pub struct Plan {
     pub in_sync: usize,
     /// Live keys.
     pub live_total: usize,
+    /// Escrow slots whose secrets are committed already, by nonce: apply empties them.
+    pub settled: Vec<String>,
     /// What else a person should know.
     pub notes: Vec<Note>,
 }
@@ -236,6 +239,8 @@ pub enum Request {
 /// How a new secret is delivered and remembered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Commit {
+    /// What else the PUT changes: the file may have moved on since the key was created.
+    pub fields: Box<KeyUpdate>,
     /// The description's text.
     pub description: String,
     /// The mark, to which apply adds the id and the secret.
@@ -338,6 +343,7 @@ impl Plan {
             part(&verb);
             part(&body.unwrap_or_default());
             if let Some(commit) = commit {
+                part(&serde_json::to_string(&commit.fields).unwrap_or_default());
                 part(&commit.mark.append_to(&commit.description));
                 for delivery in &commit.deliveries {
                     part(delivery.sink.as_deref().unwrap_or("--secrets-file"));
@@ -368,13 +374,21 @@ impl Writes {
 }
 
 impl Commit {
-    /// The mark that commits this secret: which key it is, when it was issued, where it went.
-    pub fn mark_for(&self, id: &KeyId, secret: &Secret, issued_at: Timestamp) -> Mark {
-        let mut mark = self.mark.clone();
-        mark.new = None;
-        mark.id = Some(id.short().to_owned());
-        mark.secret = crate::model::CommittedSecret::new(&secret.mask(), issued_at, None);
-        mark.to = self.deliveries.iter().map(Delivery::hash).collect();
-        mark
+    /// The PUT that commits this secret: its mark says which key it is, when the secret was issued,
+    /// and where it went.
+    pub fn body_for(&self, id: &KeyId, mask: &Mask, issued_at: Timestamp) -> KeyUpdate {
+        let mut mark = Mark {
+            new: None,
+            id: Some(id.short().to_owned()),
+            secret: CommittedSecret::new(mask, issued_at, None),
+            to: self.deliveries.iter().map(Delivery::hash).collect(),
+            ..self.mark.clone()
+        };
+        // Strange characters of a self-hosted prefix take more room than was set aside. A key that is
+        // finished with a shorter note is better than one that never is.
+        if mark.append_to(&self.description).chars().count() > DESCRIPTION_LIMIT {
+            mark.secret = None;
+        }
+        KeyUpdate { description: Some(mark.append_to(&self.description)), ..(*self.fields).clone() }
     }
 }

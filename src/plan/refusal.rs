@@ -61,6 +61,6 @@ pub enum Note {
     },
     /// The list's pages did not agree.
     ListUnstable,
-    /// The escrow holds a secret whose key is finished or gone.
+    /// The escrow holds a secret that nothing in the files delivers.
     HeldWithoutKey(HeldSecret),
 }

@@ -560,6 +560,7 @@ fn a_create_that_another_run_left_is_finished_only_with_its_secret() {
     case(yaml, unfinished()).check(&["blocked w/nn CreationUnfinished"]);
     let held = |mask: &str| HeldSecret {
         nonce: "abc".to_owned(),
+        id: KeyId::new(id("nn")),
         address: "w/nn".to_owned(),
         mask: Mask::of_live(mask.to_owned()),
         issued_at: NOW.parse().unwrap(),

@@ -113,6 +113,7 @@ pub(super) fn create(to: &str, line: usize) -> Change {
                 },
             }),
             commit: Commit {
+                fields: Box::default(),
                 description: "Checkout, Europe".to_owned(),
                 mark: Mark {
                     by: Some("platform".to_owned()),
@@ -181,6 +182,7 @@ pub(super) fn reset(to: &str, line: usize) -> Change {
 fn held_secret() -> HeldSecret {
     HeldSecret {
         nonce: "k7m2".to_owned(),
+        id: KeyId::new("183f497a-2c51-4a7e"),
         address: "payments/checkout".to_owned(),
         mask: Mask::of_live("Xk*****7Qz".to_owned()),
         issued_at: time("2026-11-22T09:00:00Z"),
@@ -297,6 +299,7 @@ pub(super) fn all_fields() -> Vec<FieldChange> {
 
 pub(super) fn empty_plan() -> Plan {
     Plan {
+        settled: Vec::new(),
         organisation: Some(OrganisationId::new("a1b2c3d4-5e6f-4a7b-8c9d-0e1f2a3b4c5d")),
         now: time("2026-11-22T10:04:31Z"),
         running_key: Some("ci-plan".to_owned()),

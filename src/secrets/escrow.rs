@@ -82,26 +82,29 @@ impl Escrow {
         &self.folder
     }
 
-    /// Secrets that an earlier run left here. A slot that cannot be read is passed over: it is somebody's
-    /// file, not an obstacle.
+    /// Secrets that an earlier run left here. A file that is no slot is no obstacle, but is mentioned.
     pub fn held(&self) -> Vec<HeldSecret> {
         let Ok(entries) = fs::read_dir(&self.folder) else { return Vec::new() };
-        let mut held: Vec<HeldSecret> = entries
-            .filter_map(Result::ok)
-            .filter_map(|entry| read(&entry.path()).ok())
-            .filter_map(|content| {
-                let mut secret = content.secret?;
-                let mask = Secret::new(std::mem::take(&mut secret.0)).mask();
-                Some(HeldSecret {
-                    nonce: content.nonce,
-                    address: content.address,
-                    mask,
-                    issued_at: content.issued_at?,
-                })
-            })
-            .collect();
+        let mut held = Vec::new();
+        for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
+            match read(&path) {
+                Ok(content) if self.slot_path(&content.nonce) == path => held.extend(content.into_held()),
+                Ok(_) => {
+                    tracing::warn!(path = %path.display(), "this file in the escrow bears another slot's name")
+                }
+                Err(error) => {
+                    tracing::warn!(path = %path.display(), %error, "this file in the escrow cannot be read")
+                }
+            }
+        }
         held.sort_by(|a, b| a.nonce.cmp(&b.nonce));
         held
+    }
+
+    /// Empties the slot of a secret that is committed.
+    pub fn discard(&self, nonce: &str) -> Result<(), EscrowError> {
+        let (slot, _) = self.open(nonce)?;
+        slot.discard()
     }
 
     /// Makes a slot at full size and flushes it, before the call that will fill it.
@@ -142,6 +145,21 @@ impl Escrow {
 
     fn slot_path(&self, nonce: &str) -> PathBuf {
         self.folder.join(format!("{nonce}.json"))
+    }
+}
+
+impl Content {
+    /// What is known of the secret without showing it; nothing if there is none yet.
+    fn into_held(self) -> Option<HeldSecret> {
+        let mut secret = self.secret?;
+        let mask = Secret::new(std::mem::take(&mut secret.0)).mask();
+        Some(HeldSecret {
+            nonce: self.nonce,
+            id: KeyId::new(self.id?),
+            address: self.address,
+            mask,
+            issued_at: self.issued_at?,
+        })
     }
 }
 
@@ -195,15 +213,37 @@ pub fn make_work_folder(folder: &Path) -> io::Result<()> {
     if ignore.exists() { Ok(()) } else { fs::write(ignore, "*\n") }
 }
 
+/// Makes a folder that only its owner can look into; one that is there already is closed to others.
 fn make_private_folder(folder: &Path) -> io::Result<()> {
-    if folder.is_dir() {
+    if fs::symlink_metadata(folder).is_ok_and(|found| found.file_type().is_symlink()) {
+        return Err(io::Error::other("it is a symbolic link, and secrets do not follow links"));
+    }
+    make_folders(folder)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        if fs::metadata(folder)?.permissions().mode() & 0o077 != 0 {
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes a folder and its missing parents, private, each flushed as a name in the one above it.
+pub(super) fn make_folders(folder: &Path) -> io::Result<()> {
+    if folder.as_os_str().is_empty() || folder.is_dir() {
         return Ok(());
     }
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    make_folders(parent)?;
     let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
+    match builder.create(folder) {
+        // Another key's delivery may have been faster.
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists || !folder.is_dir() => Err(error),
+        _ => sync_folder(parent),
+    }
 }
 
 /// Options for a file that only its owner may read and write.

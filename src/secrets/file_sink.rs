@@ -1,7 +1,7 @@
 //! The `file` sink and `--secrets-file`.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::escrow::sync_folder;
+use super::escrow::{make_folders, sync_folder};
 use crate::model::{Delivery, KeyAddress, KeyId, Secret};
 
 /// Lines of a `--secrets-file` are written one at a time.
@@ -31,6 +31,18 @@ pub enum SinkError {
     #[error("`{}` is a symbolic link, and secrets do not follow links", path.display())]
     Link {
         /// The link.
+        path: PathBuf,
+    },
+    /// Others could read what is added to it.
+    #[error("`{}` can be read by others, and secrets would be added to it", path.display())]
+    Open {
+        /// The target.
+        path: PathBuf,
+    },
+    /// Git is here and does not answer, so a tracked file cannot be told from another.
+    #[error("git does not say whether it tracks `{}`", path.display())]
+    GitUnsure {
+        /// The target.
         path: PathBuf,
     },
     /// A tracked file would be committed with the secret in it.
@@ -59,6 +71,10 @@ impl SinkError {
             Self::Tracked { .. } => {
                 Some("`git rm --cached` the file and add it to .gitignore, or choose another path")
             }
+            Self::Open { .. } => Some("chmod 600 it, or choose a path where nothing is"),
+            Self::GitUnsure { .. } => Some(
+                "run `git status` there; a container often needs `git config --global --add safe.directory PATH`",
+            ),
             Self::Io { .. } => None,
         }
     }
@@ -68,14 +84,20 @@ impl SinkError {
 pub fn probe(delivery: &Delivery, folder: Option<&Path>) -> Result<(), SinkError> {
     let path = safe_path(delivery, folder)?;
     let failed = |source| SinkError::Io { path: path.clone(), source };
-    if is_tracked(&path) {
-        return Err(SinkError::Tracked { path });
+    let parent = parent(&path);
+    make_folders(parent).map_err(failed)?;
+    match tracked(&path) {
+        Tracked::No => {}
+        Tracked::Yes => return Err(SinkError::Tracked { path }),
+        Tracked::Unsure => return Err(SinkError::GitUnsure { path }),
     }
     if path.is_dir() {
         return Err(failed(io::Error::from(io::ErrorKind::IsADirectory)));
     }
-    let parent = parent(&path);
-    fs::create_dir_all(parent).map_err(failed)?;
+    if delivery.sink.is_none() && path.exists() {
+        check_private(&path)?;
+        OpenOptions::new().append(true).open(&path).map_err(failed)?;
+    }
     // The name of the temporary file is random and the file is gone at the end of this line.
     tempfile::NamedTempFile::new_in(parent).map_err(failed)?.close().map_err(failed)
 }
@@ -93,6 +115,9 @@ pub fn deliver(
     let written = match delivery.sink {
         Some(_) => replace(&path, secret.expose().as_bytes()),
         None => {
+            if path.exists() {
+                check_private(&path)?;
+            }
             let line = json!({"address": address.to_string(), "id": id.as_str(), "key": secret.expose()});
             append(&path, &Zeroizing::new(format!("{line}\n")))
         }
@@ -102,7 +127,7 @@ pub fn deliver(
 
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let parent = parent(path);
-    fs::create_dir_all(parent)?;
+    make_folders(parent)?;
     let mut file = tempfile::Builder::new().prefix(".portkey-sync-").tempfile_in(parent)?;
     file.write_all(content)?;
     file.as_file().sync_all()?;
@@ -113,14 +138,27 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
 fn append(path: &Path, line: &str) -> io::Result<()> {
     let _one_at_a_time = SECRETS_FILE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let parent = parent(path);
-    fs::create_dir_all(parent)?;
+    make_folders(parent)?;
     let mut options = OpenOptions::new();
-    options.append(true).create(true);
+    options.read(true).append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
-    file.write_all(line.as_bytes())?;
-    file.sync_all()?;
+    let length = file.metadata()?.len();
+    // A line that a full disk once cut short does not spoil the next one.
+    let mut last = [b'\n'];
+    if length > 0 {
+        file.seek(SeekFrom::Start(length - 1))?;
+        file.read_exact(&mut last)?;
+    }
+    let gap: &[u8] = if last == [b'\n'] { b"" } else { b"\n" };
+    let written =
+        file.write_all(gap).and_then(|()| file.write_all(line.as_bytes())).and_then(|()| file.sync_all());
+    if written.is_err() {
+        // Half a line is no secret delivered, but would be one leaked.
+        file.set_len(length)?;
+    }
+    written?;
     sync_folder(parent)
 }
 
@@ -153,29 +191,50 @@ fn safe_path(delivery: &Delivery, folder: Option<&Path>) -> Result<PathBuf, Sink
     Ok(path)
 }
 
-/// Whether git tracks the file; where there is no git, nothing is tracked.
-fn is_tracked(path: &Path) -> bool {
-    let Some(name) = path.file_name() else { return false };
+/// Refuses a file to which a secret would be added for everybody to read.
+fn check_private(path: &Path) -> Result<(), SinkError> {
+    let found = fs::metadata(path).map_err(|source| SinkError::Io { path: path.to_owned(), source })?;
+    #[cfg(unix)]
+    let open_to_others = std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o077 != 0;
+    #[cfg(not(unix))]
+    let open_to_others = false;
+    if found.is_file() && !open_to_others { Ok(()) } else { Err(SinkError::Open { path: path.to_owned() }) }
+}
+
+enum Tracked {
+    Yes,
+    No,
+    /// There is a repository, and git will not speak of it: often "dubious ownership" in a container.
+    Unsure,
+}
+
+/// Whether git tracks the file; where there is no git or no repository, nothing is tracked.
+fn tracked(path: &Path) -> Tracked {
+    let (Some(name), folder) = (path.file_name(), parent(path)) else { return Tracked::No };
     // No program of the repository's own configuration may run because of this question.
-    Command::new("git")
-        .args([
-            "-c",
-            "core.fsmonitor=false",
-            "-c",
-            "core.hooksPath=/dev/null",
-            "ls-files",
-            "--error-unmatch",
-            "--",
-        ])
+    let settings =
+        ["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "ls-files", "--error-unmatch", "--"];
+    let status = Command::new("git")
+        .args(settings)
         .arg(name)
-        .current_dir(parent(path))
+        .current_dir(folder)
         .env_remove("PORTKEY_ADMIN_API_KEY")
         .env_remove("PORTKEY_API_KEY")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+        .status();
+    match status.map(|status| status.code()) {
+        Ok(Some(0)) => Tracked::Yes,
+        Ok(Some(1)) | Err(_) => Tracked::No,
+        Ok(_) if is_in_repository(folder) => Tracked::Unsure,
+        Ok(_) => Tracked::No,
+    }
+}
+
+fn is_in_repository(folder: &Path) -> bool {
+    fs::canonicalize(folder)
+        .is_ok_and(|folder| folder.ancestors().any(|ancestor| ancestor.join(".git").exists()))
 }
 
 #[cfg(test)]
@@ -245,6 +304,24 @@ mod tests {
         let error = give(&sink("ci"), folder.path(), "abc").unwrap_err();
         assert!(matches!(error, SinkError::Tracked { .. }), "{error}");
         assert_eq!(fs::read_to_string(folder.path().join("ci")).unwrap(), "old");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_secrets_file_that_others_can_read_is_refused_and_a_torn_line_is_left_behind() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let delivery = Delivery { sink: None, target: folder.path().join("new.jsonl") };
+        fs::write(&delivery.target, "torn{").unwrap();
+        fs::set_permissions(&delivery.target, fs::Permissions::from_mode(0o644)).unwrap();
+        let error = give(&delivery, folder.path(), "abc").unwrap_err();
+        assert!(matches!(error, SinkError::Open { .. }), "{error}");
+        assert_eq!(fs::read_to_string(&delivery.target).unwrap(), "torn{");
+
+        fs::set_permissions(&delivery.target, fs::Permissions::from_mode(0o600)).unwrap();
+        give(&delivery, folder.path(), "abc").unwrap();
+        let text = fs::read_to_string(&delivery.target).unwrap();
+        assert!(text.starts_with("torn{\n{\"address\""), "{text}");
     }
 
     #[test]

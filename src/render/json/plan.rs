@@ -168,6 +168,7 @@ pub(super) fn document(plan: &Plan) -> PlanDocument {
         declared,
         in_sync,
         live_total,
+        settled: _,
         notes,
     } = plan;
     let writes = plan.writes();

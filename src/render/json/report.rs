@@ -228,6 +228,7 @@ fn repair(repair: &Repair) -> RepairDocument {
     let times = match repair {
         Repair::Retried { times } => *times,
         Repair::FoundByNonce | Repair::RotatedToRecover => 1,
+        Repair::NotFound => 0,
     };
     RepairDocument { code, times, message }
 }

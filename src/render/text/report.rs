@@ -248,7 +248,7 @@ fn repairs(report: &Report, style: &Style) -> String {
                 Repair::Retried { times } => {
                     retried = (retried.0 + u64::from(*times), retried.1 + 1);
                 }
-                Repair::FoundByNonce | Repair::RotatedToRecover => {
+                Repair::NotFound | Repair::FoundByNonce | Repair::RotatedToRecover => {
                     let text = format!("`{}`: {}", change.address, words::repair(repair).1);
                     out.push_str(&paragraph("note: ", &escape(&text), style));
                 }

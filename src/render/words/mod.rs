@@ -119,6 +119,7 @@ pub(super) fn repair(repair: &Repair) -> (&'static str, String) {
     match repair {
         Repair::Retried { times: 1 } => ("retried", "a request was sent once more".to_owned()),
         Repair::Retried { times } => ("retried", format!("a request was sent {times} times more")),
+        Repair::NotFound => ("not-found", "the key was gone already, and no delete was sent".to_owned()),
         Repair::FoundByNonce => {
             ("found-by-nonce", "the answer to the create was lost; the key was found by its nonce".to_owned())
         }

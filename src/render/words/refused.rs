@@ -103,7 +103,7 @@ pub(in crate::render) fn note(note: &Note) -> Explained {
         Note::HeldWithoutKey(held) => Explained::new(
             "held-without-key",
             format!(
-                "the escrow still holds a secret ({}) for {}, issued {}, but that key is finished or gone; \
+                "the escrow holds a secret ({}) for {}, issued {}, which nothing in these files delivers; \
                  once nobody needs it, delete escrow/{}.json in the work folder",
                 held.mask, held.address, held.issued_at, held.nonce
             ),
