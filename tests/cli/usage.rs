@@ -291,6 +291,8 @@ fn a_target_is_named_by_as_much_of_its_address_as_is_needed() {
     ended.says("`prod/alpha`");
     ended.says("`organisation/alpha`");
     rehearsal.run(&["plan", "--target", "gama"]).expect(64).says("did you mean `gamma`?");
+    let ended = rehearsal.run(&["plan", "--target", "gama", "--format", "json"]).expect(64);
+    assert_eq!(error_of(&ended)["code"], "usage");
     assert!(rehearsal.writes().is_empty());
     rehearsal.run(&["apply", "--yes", "--target", "prod/alpha", "--target", "gamma"]).expect(0);
     let mut paths: Vec<String> = rehearsal.writes().into_iter().map(|seen| seen.path).collect();
