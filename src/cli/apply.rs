@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::apply::{ApplyOptions, Stop, apply};
 use crate::desired::Desired;
+use crate::model::{KeyId, Mask};
 use crate::plan::Plan;
 use crate::render::{self, text::Mode};
 use crate::report::{Event, Report};
@@ -40,7 +41,7 @@ async fn run_with(
     session: &Session,
 ) -> Result<Exit, CommandError> {
     let format = args.planning.format;
-    let plan = planning::make(global, &args.planning, desired, session).await?;
+    let (plan, live) = planning::make(global, &args.planning, desired, session).await?;
     if format == OutputFormat::Text {
         output.data(&planning::text(global, &args.planning, desired, &plan, Mode::AboutToApply, output));
     }
@@ -74,6 +75,10 @@ async fn run_with(
     let listener = tokio::spawn(listen_for_interrupts(stop.clone()));
     let progress = Progress::new(plan.changes.len(), output, format);
     let escrow = Escrow::at(&global.work_dir);
+    let is_committed = |id: &KeyId, mask: &Mask| live.keys.get(id).is_some_and(|key| key.has_committed(mask));
+    if let Err(error) = escrow.discard_committed(is_committed) {
+        tracing::warn!(%error, "a secret that is delivered and committed stays in the escrow");
+    }
     let report = apply(&plan, &session.reader, &session.writer, &escrow, &options, &stop, &|event| {
         progress.show(&event, &plan, output);
     })

@@ -22,9 +22,9 @@ pub(super) async fn run(global: &GlobalArgs, args: &PlanArgs, output: &Output) -
     let format = args.planning.format;
     let Some(desired) = validate::read(global, format, output) else { return Ok(Exit::Failed) };
     let session = Session::open(global, output).await?;
-    let plan = make(global, &args.planning, &desired, &session).await;
+    let made = make(global, &args.planning, &desired, &session).await;
     session.close().await;
-    let plan = plan?;
+    let (plan, _) = made?;
     match format {
         OutputFormat::Json => output.data(&render::json::plan(&plan)),
         OutputFormat::Text => {
@@ -123,7 +123,7 @@ pub(super) async fn make(
     args: &PlanningArgs,
     desired: &Desired,
     session: &Session,
-) -> Result<Plan, CommandError> {
+) -> Result<(Plan, Live), CommandError> {
     let targets = targets(&args.targets, desired)?;
     let live = read_live(desired, session).await?;
     let told = args.self_id.as_ref().map(KeyId::new);
@@ -138,7 +138,8 @@ pub(super) async fn make(
         secrets_file: args.secrets_file.clone(),
         held: Escrow::at(&global.work_dir).held(),
     };
-    Ok(plan(&Inputs { desired, live: &live, running: &running, now: live.now, options: &options }))
+    let plan = plan(&Inputs { desired, live: &live, running: &running, now: live.now, options: &options });
+    Ok((plan, live))
 }
 
 /// The live keys, with what list rows do not tell about the managed ones.

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::model::{HeldSecret, KeyAddress, KeyId, Secret};
+use crate::model::{HeldSecret, KeyAddress, KeyId, Mask, Secret};
 
 /// The size of a slot in bytes; names and secrets are far shorter.
 const SLOT_SIZE: usize = 4096;
@@ -97,6 +97,19 @@ impl Escrow {
             .collect();
         held.sort_by(|a, b| a.nonce.cmp(&b.nonce));
         held
+    }
+
+    /// Empties every slot whose secret is committed on its key: an earlier run delivered it and died, or did not
+    /// hear that its last call had succeeded.
+    pub fn discard_committed(&self, is_committed: impl Fn(&KeyId, &Mask) -> bool) -> Result<(), EscrowError> {
+        for held in self.held() {
+            let (slot, secret) = self.open(&held.nonce)?;
+            let id = slot.content.id.as_ref().map(KeyId::new);
+            if id.is_some_and(|id| is_committed(&id, &secret.mask())) {
+                slot.discard()?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes a slot at full size and flushes it, before the call that will fill it.
@@ -259,6 +272,20 @@ mod tests {
         assert_eq!(fs::metadata(slot.path()).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::metadata(&work).unwrap().permissions().mode() & 0o777, 0o700);
         assert_eq!(fs::read_to_string(work.join(".gitignore")).unwrap(), "*\n");
+    }
+
+    #[test]
+    fn a_slot_is_emptied_once_its_secret_is_committed_on_its_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let escrow = Escrow::at(folder.path());
+        for (nonce, id) in [("n1", "one"), ("n2", "two")] {
+            let mut slot = escrow.reserve(nonce, &address()).unwrap();
+            let secret = Secret::new(format!("abcdefghijklm-{id}"));
+            slot.store(&KeyId::new(id), &secret, Timestamp::UNIX_EPOCH).unwrap();
+        }
+        escrow.discard_committed(|id, mask| id.as_str() == "one" && mask.as_str() == "ab*****one").unwrap();
+        let held: Vec<_> = escrow.held().into_iter().map(|held| held.nonce).collect();
+        assert_eq!(held, ["n2"]);
     }
 
     #[test]

@@ -156,6 +156,39 @@ fn a_run_that_is_killed_before_its_commit_is_finished_by_the_next_one() {
 }
 
 #[test]
+fn a_commit_whose_every_answer_is_lost_is_found_done() {
+    let rehearsal = Rehearsal::of(CREATE);
+    let before = rehearsal.keys();
+    rehearsal.forget_requests();
+    rehearsal.fault(json!({"method": "PUT", "times": 99, "then": {"drop_after": true}}));
+    let report = rehearsal.apply(&[]).expect(0).json();
+    rehearsal.clear_faults();
+    assert_eq!(fate(&report, "prod/fresh"), "done/confirmed");
+    assert_true(&report, &rehearsal, &before, 1);
+    assert_eq!(rehearsal.folder.escrow(), Vec::<String>::new());
+    rehearsal.converges();
+}
+
+#[test]
+fn a_secret_that_was_committed_does_not_stay_in_the_escrow() {
+    let rehearsal = Rehearsal::of(CREATE);
+    // The answers are lost, and nobody can look whether the key is finished.
+    rehearsal.fault(json!({"method": "PUT", "times": 99, "then": {"drop_after": true}}));
+    rehearsal
+        .fault(json!({"method": "GET", "path_contains": "/api-keys/", "times": 99, "then": {"status": 500}}));
+    rehearsal.apply(&[]).expect(3);
+    rehearsal.clear_faults();
+    assert_eq!(rehearsal.folder.held().len(), 1);
+    rehearsal.forget_requests();
+    rehearsal.run(&["plan"]).expect(0).says("No changes");
+    assert_eq!(rehearsal.folder.held().len(), 1, "a plan touches nothing");
+    rehearsal.run(&["apply", "--yes"]).expect(0).says("No changes");
+    assert!(rehearsal.writes().is_empty());
+    assert_eq!(rehearsal.folder.escrow(), Vec::<String>::new());
+    rehearsal.converges();
+}
+
+#[test]
 fn a_run_that_is_killed_while_it_asks_for_the_key_leaves_nothing_to_finish() {
     let rehearsal = Rehearsal::of(CREATE);
     rehearsal.fault(json!({"method": "POST", "then": {"delay_ms": 20000, "drop_before": true}}));
