@@ -27,6 +27,8 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
     async fn delete(&self, planned: Option<&KeySnapshot>, id: &KeyId, report: &mut ChangeReport) -> Outcome {
         let row = match self.reader.get_key(id).await {
             Ok(row) => row,
+            // Somebody was faster. The list has the last word: 404 alone proves little (portkey-api.md 6).
+            Err(error) if error.status() == Some(404) => return Outcome::Done,
             Err(error) => {
                 return self.failed(
                     &error,

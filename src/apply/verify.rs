@@ -122,16 +122,15 @@ fn compare(change: &Change, report: &ChangeReport, key: &LiveKey, now: Timestamp
         return Verdict::Confirmed;
     }
     let unchanged = fields.iter().all(|(_, seen)| *seen == Seen::Unchanged);
-    // A row that was updated no earlier than our write already shows what came of it.
-    let is_fresh = match (key.last_updated_at, report.written_at) {
-        (Some(updated), Some(written)) => updated >= written,
-        (Some(updated), None) => change
-            .before
-            .as_ref()
-            .and_then(|before| before.last_updated_at)
-            .is_some_and(|before| before < updated),
-        (None, _) => false,
-    };
+    // A row that moved since the plan, and not before our write, already shows what came of it. Times
+    // count whole seconds, and the `Date` of an answer may be a second later than what it answers.
+    let before = change.before.as_ref().and_then(|before| before.last_updated_at);
+    let is_fresh = key.last_updated_at.is_some_and(|updated| {
+        before.is_none_or(|before| before < updated)
+            && report
+                .written_at
+                .is_none_or(|written| written.duration_since(updated) <= SignedDuration::from_secs(1))
+    });
     if unchanged && !is_fresh {
         return Verdict::NotVisibleYet;
     }

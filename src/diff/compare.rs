@@ -68,7 +68,9 @@ fn compare_name(wanted: &str, live: &LiveKey) -> Option<FieldChange> {
 
 fn compare_description(description: &Setting<String>, live: &LiveKey) -> Option<FieldChange> {
     let after = description.wanted()?.cloned().unwrap_or_default();
-    (live.description != after).then(|| FieldChange::Description { before: live.description.clone(), after })
+    // The file's text has no line break at its end, whatever its style; a live one is none to remove.
+    let same = live.description.trim_end_matches(['\n', '\r']) == after;
+    (!same).then(|| FieldChange::Description { before: live.description.clone(), after })
 }
 
 fn compare_scopes(wanted: &[String], live: &LiveKey) -> Option<FieldChange> {

@@ -5,6 +5,7 @@
 
 mod factor;
 mod fields;
+mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -110,7 +111,7 @@ pub fn import(live: &Live, options: &ImportOptions) -> Imported {
         root.insert("templates".into(), Value::Mapping(factored.templates));
     }
     if !root.is_empty() {
-        text.push_str(&yaml(&Value::Mapping(root)));
+        text.push_str(&yaml::block(&Value::Mapping(root)));
     }
     if entries.is_empty() {
         text.push_str("keys: []\n");
@@ -123,7 +124,7 @@ pub fn import(live: &Live, options: &ImportOptions) -> Imported {
         }
         let mut whole = entry.identity;
         whole.extend(fields);
-        text.push_str(&indented(&yaml(&Value::Sequence(vec![Value::Mapping(whole)]))));
+        text.push_str(&indented(&yaml::block(&Value::Sequence(vec![Value::Mapping(whole)]))));
     }
     Imported { text, keys, left_out }
 }
@@ -193,7 +194,7 @@ fn drop_what_is_invalid(entry: &mut Entry, unknown_scopes: &BTreeSet<String>) {
         root.insert("version".into(), 1.into());
         root.insert("known_scopes".into(), known.clone());
         root.insert("keys".into(), Value::Sequence(vec![Value::Mapping(whole)]));
-        let text = yaml(&Value::Mapping(root));
+        let text = yaml::block(&Value::Mapping(root));
         let loaded = parse_str("import", &text);
         let Some(error) = loaded.diagnostics.iter().find(|found| found.severity == Severity::Error) else {
             return;
@@ -215,10 +216,6 @@ fn field_at(text: &str, line: usize) -> Option<String> {
         let name = field.split(':').next()?;
         (!field.starts_with([' ', '-']) && !name.is_empty()).then(|| name.to_owned())
     })
-}
-
-fn yaml(value: &Value) -> String {
-    serde_yaml::to_string(value).unwrap_or_default()
 }
 
 fn indented(text: &str) -> String {

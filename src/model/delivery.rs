@@ -30,8 +30,10 @@ impl Delivery {
 /// What is known of a secret in the escrow without looking at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldSecret {
-    /// The nonce of the create it came from.
+    /// The nonce of the create it came from, which names its slot.
     pub nonce: String,
+    /// The key's address when it was created.
+    pub address: String,
     /// Its mask.
     pub mask: Mask,
     /// When it was issued.

@@ -90,8 +90,13 @@ fn decide(inputs: &Inputs<'_>, entry: &Entry<'_>) -> Decision {
         (Found::Key { live, .. }, Presence::Absent) => decide_delete(inputs, entry.desired, live),
         (Found::Key { live, how }, Presence::Present) => decide_update(inputs, entry, live, *how),
         (Found::Missing, Presence::Present) => decide_create(inputs, entry),
-        // A pinned key that is to be absent and is gone is as it should be.
-        (Found::Missing | Found::PinMissing, Presence::Absent) => Decision::Gone,
+        // What cannot be seen may yet be there: a delete that was asked for is not taken for done.
+        (Found::Missing | Found::PinMissing, Presence::Absent) => {
+            match guards::unproven(entry.desired, &entry.ids, inputs) {
+                Some(unproven) => Decision::Blocked(BlockedReason::AbsenceUnproven(unproven)),
+                None => Decision::Gone,
+            }
+        }
         (Found::Ambiguous(candidates), _) => Decision::Blocked(BlockedReason::Ambiguous {
             candidates: candidates
                 .iter()
@@ -279,6 +284,10 @@ fn decide_create(inputs: &Inputs<'_>, entry: &Entry<'_>) -> Decision {
 fn commit(inputs: &Inputs<'_>, entry: &Entry<'_>, live: &LiveKey) -> Result<Commit, BlockedReason> {
     let desired = entry.desired;
     let mut deliveries = Vec::new();
+    if inputs.desired.folder.is_none() && !desired.deliver_to.is_empty() {
+        let error = "file sinks lie beside the keys file, and standard input has no folder".to_owned();
+        return Err(BlockedReason::BadTarget { error });
+    }
     for name in &desired.deliver_to {
         let Some(sink) = inputs.desired.sinks.get(name) else { continue };
         let Sink::File { template } = sink;
@@ -403,6 +412,16 @@ fn notes(inputs: &Inputs<'_>) -> Vec<Note> {
     if inputs.running.candidates.len() != 1 {
         notes.push(Note::RunningKeyUncertain { candidates: inputs.running.candidates.len() });
     }
+    let unfinished: Vec<&str> =
+        live.keys.values().filter_map(|key| key.mark.as_ref()?.new.as_deref()).collect();
+    notes.extend(
+        inputs
+            .options
+            .held
+            .iter()
+            .filter(|held| !unfinished.contains(&held.nonce.as_str()))
+            .map(|held| Note::HeldWithoutKey(held.clone())),
+    );
     notes.extend(live.oddities.iter().cloned().map(Note::UnknownToThisVersion));
     notes
 }

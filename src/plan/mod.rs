@@ -4,9 +4,11 @@
 //! (no I/O, no clock but the one passed in); the same input in any order gives the same plan; this
 //! module never sees the client.
 
+mod blocked;
 mod build;
 mod guards;
 mod marks;
+mod refusal;
 mod rename;
 mod request;
 #[cfg(test)]
@@ -20,14 +22,15 @@ use sha2::{Digest, Sha256};
 
 use crate::desired::Desired;
 use crate::diagnostic::Place;
-use crate::diff::{FieldChange, UnresolvedName};
+use crate::diff::FieldChange;
 use crate::live::{Live, RunningKey};
 use crate::model::{
-    Delivery, HeldSecret, KeyAddress, KeyCreate, KeyId, KeyKind, KeyUpdate, Mark, Mask, OrganisationId,
-    Secret,
+    Delivery, HeldSecret, KeyAddress, KeyCreate, KeyId, KeyUpdate, Mark, Mask, OrganisationId, Secret,
 };
 
+pub use blocked::{Blocked, BlockedReason, Candidate, Harm, Unproven};
 pub use build::plan;
+pub use refusal::{Note, Refusal};
 
 /// What a description holds at most, as far as known (portkey-api.md 2.2), marks included.
 pub const DESCRIPTION_LIMIT: usize = 200;
@@ -254,175 +257,6 @@ pub struct Waiting {
     pub until: Timestamp,
 }
 
-/// An entry for which a person must act.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Blocked {
-    /// Which key.
-    pub address: KeyAddress,
-    /// Its entry.
-    pub place: Option<Place>,
-    /// Why.
-    pub reason: BlockedReason,
-}
-
-/// Why an entry is blocked.
-#[derive(Clone, Debug, PartialEq)]
-pub enum BlockedReason {
-    /// Several live keys have this name.
-    Ambiguous {
-        /// The keys: id, creation, mask.
-        candidates: Vec<Candidate>,
-    },
-    /// The pinned id is not in the list.
-    PinMissing {
-        /// The pin.
-        id: KeyId,
-    },
-    /// A name that stands for nothing.
-    Unresolved {
-        /// The name.
-        name: UnresolvedName,
-        /// A name like it that exists.
-        nearest: Option<String>,
-    },
-    /// The key cannot be seen, and that it does not exist is not proven.
-    AbsenceUnproven(Unproven),
-    /// The pinned key is of another type, workspace or user.
-    Immutable {
-        /// Which field.
-        field: &'static str,
-        /// Live.
-        before: String,
-        /// Wanted.
-        after: String,
-    },
-    /// Another entry means the same key.
-    ClaimedTwice {
-        /// The key.
-        id: KeyId,
-        /// The other entry.
-        other: Place,
-    },
-    /// Marked by somebody else.
-    OtherOwner {
-        /// Who.
-        by: String,
-    },
-    /// This create and a delete look like one key renamed.
-    LooksLikeRename {
-        /// The key that would be deleted.
-        from: KeyAddress,
-        /// How many managed fields agree.
-        agreeing: usize,
-    },
-    /// A new secret would have nowhere to go.
-    NowhereToDeliver,
-    /// The key that the tool runs with, or could run with, must not lose its powers.
-    RunningKey {
-        /// What would have happened to it.
-        harm: Harm,
-    },
-    /// Protected keys are not deleted.
-    Protected,
-    /// A create that has not been committed, of another run.
-    CreationUnfinished {
-        /// When the key was made.
-        created_at: Option<Timestamp>,
-    },
-    /// The description has no room for the mark.
-    NoRoomForMark {
-        /// Characters of the text.
-        text: usize,
-        /// Characters that the mark needs.
-        mark: usize,
-        /// Whether the file manages the text.
-        managed: bool,
-    },
-    /// A field that the file manages could not be read.
-    Unreadable {
-        /// The failed call.
-        error: String,
-    },
-    /// The target of a delivery cannot be made from the key's names.
-    BadTarget {
-        /// What is wrong with it.
-        error: String,
-    },
-}
-
-/// Why absence is not proven.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unproven {
-    /// The pages of the list did not agree.
-    ListIncomplete,
-    /// Nothing shows that the running key may list this kind there.
-    MayNotList(KeyKind),
-}
-
-/// What a change would do to the running key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Harm {
-    /// Delete it.
-    Deleted,
-    /// Give it an end, or an earlier one.
-    Expired,
-    /// Take scopes from it.
-    Narrowed,
-}
-
-/// One of several keys of one name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Candidate {
-    /// Its id.
-    pub id: KeyId,
-    /// When it was made.
-    pub created_at: Option<Timestamp>,
-    /// What is shown of its secret.
-    pub mask: Option<Mask>,
-}
-
-/// Why nothing at all will be written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The files are for another organisation.
-    OtherOrganisation {
-        /// The fence.
-        fence: OrganisationId,
-        /// The organisation, if it could be told.
-        found: Option<OrganisationId>,
-    },
-    /// More deletions than allowed.
-    TooManyDeletes {
-        /// Planned.
-        planned: usize,
-        /// Allowed.
-        limit: usize,
-    },
-    /// More changes than allowed.
-    TooManyChanges {
-        /// Planned.
-        planned: usize,
-        /// Allowed.
-        limit: usize,
-    },
-    /// Prune without `managed_by`: nothing tells our keys from others.
-    PruneWithoutOwner,
-    /// Prune with only a part of the files.
-    PruneOfPart,
-    /// Prune while some entries are blocked: a key in no file may be one of them.
-    PruneWithBlocked {
-        /// How many.
-        blocked: usize,
-    },
-    /// Prune of a list whose pages did not agree.
-    PruneOfUnstableList,
-    /// The service answered what this version does not know (`--strict-contract`).
-    UnknownContract {
-        /// What.
-        oddities: Vec<String>,
-    },
-}
-
 /// A live key that no entry means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnmentionedKey {
@@ -432,25 +266,6 @@ pub struct UnmentionedKey {
     pub address: KeyAddress,
     /// Whether `--prune` would delete it.
     pub prunable: bool,
-}
-
-/// What else a person should know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Note {
-    /// The clocks differ by more than a minute.
-    ClockSkew {
-        /// Server less local.
-        seconds: i64,
-    },
-    /// Something in the answers is newer than this version.
-    UnknownToThisVersion(String),
-    /// Which key the tool runs with is not known for certain.
-    RunningKeyUncertain {
-        /// How many could be it.
-        candidates: usize,
-    },
-    /// The list's pages did not agree.
-    ListUnstable,
 }
 
 /// Everything that goes into a plan.

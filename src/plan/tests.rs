@@ -67,10 +67,11 @@ impl Case {
 
     fn plan(self) -> Plan {
         let loaded = parse_str("keys.yaml", &self.yaml);
-        let desired = loaded.desired.unwrap_or_else(|| {
+        let mut desired = loaded.desired.unwrap_or_else(|| {
             let messages: Vec<_> = loaded.diagnostics.iter().map(|found| &found.message).collect();
             panic!("{messages:?}")
         });
+        desired.folder = Some(PathBuf::from("."));
         let mut live = Live::from_rows(self.rows, NOW);
         live.names.workspaces.insert("ws-same".to_owned(), crate::model::WorkspaceId::new(WORKSPACE));
         let mask = Mask::of_live("ru*****ner".to_owned());
@@ -308,7 +309,7 @@ const OWNED: &str = "managed_by: platform\n";
 /// The mark that an entry `w/NAME` of `platform` carries.
 fn mark(name: &str, by: &str, extra: &str) -> String {
     let at = crate::model::address_hash(
-        KeyKind::WorkspaceService,
+        crate::model::KeyKind::WorkspaceService,
         Some(&crate::model::WorkspaceId::new(WORKSPACE)),
         None,
         name,
@@ -487,6 +488,7 @@ fn a_create_that_another_run_left_is_finished_only_with_its_secret() {
     case(yaml, unfinished()).check(&["blocked w/nn CreationUnfinished"]);
     let held = |mask: &str| HeldSecret {
         nonce: "abc".to_owned(),
+        address: "w/nn".to_owned(),
         mask: Mask::of_live(mask.to_owned()),
         issued_at: NOW.parse().unwrap(),
     };

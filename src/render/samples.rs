@@ -178,12 +178,20 @@ pub(super) fn reset(to: &str, line: usize) -> Change {
     }
 }
 
+fn held_secret() -> HeldSecret {
+    HeldSecret {
+        nonce: "k7m2".to_owned(),
+        address: "payments/checkout".to_owned(),
+        mask: Mask::of_live("Xk*****7Qz".to_owned()),
+        issued_at: time("2026-11-22T09:00:00Z"),
+    }
+}
+
 pub(super) fn deliver(to: &str, line: usize) -> Change {
     let created = create(to, line);
     let Request::Create { commit, .. } = created.request else { unreachable!() };
-    let issued_at = time("2026-11-22T09:00:00Z");
-    let held =
-        HeldSecret { nonce: "k7m2".to_owned(), mask: Mask::of_live("Xk*****7Qz".to_owned()), issued_at };
+    let held = held_secret();
+    let issued_at = held.issued_at;
     Change {
         action: Action::Deliver,
         before: Some(snapshot(&created.address.name)),
@@ -392,6 +400,7 @@ pub(super) fn all_notes() -> Vec<Note> {
     vec![
         Note::ClockSkew { seconds: 73 },
         Note::UnknownToThisVersion("keys have a field `colour`".to_owned()),
+        Note::HeldWithoutKey(held_secret()),
         Note::RunningKeyUncertain { candidates: 0 },
         Note::RunningKeyUncertain { candidates: 3 },
         Note::ListUnstable,

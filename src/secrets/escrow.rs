@@ -92,7 +92,12 @@ impl Escrow {
             .filter_map(|content| {
                 let mut secret = content.secret?;
                 let mask = Secret::new(std::mem::take(&mut secret.0)).mask();
-                Some(HeldSecret { nonce: content.nonce, mask, issued_at: content.issued_at? })
+                Some(HeldSecret {
+                    nonce: content.nonce,
+                    address: content.address,
+                    mask,
+                    issued_at: content.issued_at?,
+                })
             })
             .collect();
         held.sort_by(|a, b| a.nonce.cmp(&b.nonce));

@@ -100,6 +100,14 @@ pub(in crate::render) fn note(note: &Note) -> Explained {
                 "any of {candidates} keys could be the one that portkey-sync runs with; all are spared; --self ID names it"
             ),
         ),
+        Note::HeldWithoutKey(held) => Explained::new(
+            "held-without-key",
+            format!(
+                "the escrow still holds a secret ({}) for {}, issued {}, but that key is finished or gone; \
+                 once nobody needs it, delete escrow/{}.json in the work folder",
+                held.mask, held.address, held.issued_at, held.nonce
+            ),
+        ),
         Note::ListUnstable => Explained::new(
             "list-unstable",
             "the pages of the list of keys did not agree, three times; no key is taken for absent",

@@ -267,6 +267,9 @@ fn every_refusal_and_note_says_what_to_do() {
 
     note: this machine's clock is 73 s behind the server's; the plan goes by the server's
     note: newer than this version of portkey-sync: keys have a field `colour`
+    note: the escrow still holds a secret (Xk*****7Qz) for payments/checkout, issued
+          2026-11-22T09:00:00Z, but that key is finished or gone; once nobody needs it, delete
+          escrow/k7m2.json in the work folder
     note: no live key looks like the one that portkey-sync runs with, so none is spared; --self ID names
           it
     note: any of 3 keys could be the one that portkey-sync runs with; all are spared; --self ID names it

@@ -1,0 +1,66 @@
+//! Why nothing at all is written, and what else a person should know.
+
+use crate::model::{HeldSecret, OrganisationId};
+
+/// Why nothing at all will be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The files are for another organisation.
+    OtherOrganisation {
+        /// The fence.
+        fence: OrganisationId,
+        /// The organisation, if it could be told.
+        found: Option<OrganisationId>,
+    },
+    /// More deletions than allowed.
+    TooManyDeletes {
+        /// Planned.
+        planned: usize,
+        /// Allowed.
+        limit: usize,
+    },
+    /// More changes than allowed.
+    TooManyChanges {
+        /// Planned.
+        planned: usize,
+        /// Allowed.
+        limit: usize,
+    },
+    /// Prune without `managed_by`: nothing tells our keys from others.
+    PruneWithoutOwner,
+    /// Prune with only a part of the files.
+    PruneOfPart,
+    /// Prune while some entries are blocked: a key in no file may be one of them.
+    PruneWithBlocked {
+        /// How many.
+        blocked: usize,
+    },
+    /// Prune of a list whose pages did not agree.
+    PruneOfUnstableList,
+    /// The service answered what this version does not know (`--strict-contract`).
+    UnknownContract {
+        /// What.
+        oddities: Vec<String>,
+    },
+}
+
+/// What else a person should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// The clocks differ by more than a minute.
+    ClockSkew {
+        /// Server less local.
+        seconds: i64,
+    },
+    /// Something in the answers is newer than this version.
+    UnknownToThisVersion(String),
+    /// Which key the tool runs with is not known for certain.
+    RunningKeyUncertain {
+        /// How many could be it.
+        candidates: usize,
+    },
+    /// The list's pages did not agree.
+    ListUnstable,
+    /// The escrow holds a secret whose key is finished or gone.
+    HeldWithoutKey(HeldSecret),
+}
