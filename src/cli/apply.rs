@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::apply::{ApplyOptions, Stop, apply};
 use crate::desired::Desired;
+use crate::live::Live;
 use crate::model::{KeyId, Mask};
 use crate::plan::Plan;
 use crate::render::{self, text::Mode};
@@ -41,7 +42,8 @@ async fn run_with(
     session: &Session,
 ) -> Result<Exit, CommandError> {
     let format = args.planning.format;
-    let (plan, live) = planning::make(global, &args.planning, desired, session).await?;
+    let escrow = Escrow::at(&global.work_dir);
+    let plan = planning::make(global, &args.planning, desired, session, |live| tidy(&escrow, live)).await?;
     if format == OutputFormat::Text {
         output.data(&planning::text(global, &args.planning, desired, &plan, Mode::AboutToApply, output));
     }
@@ -74,11 +76,6 @@ async fn run_with(
     let stop = Stop::default();
     let listener = tokio::spawn(listen_for_interrupts(stop.clone()));
     let progress = Progress::new(plan.changes.len(), output, format);
-    let escrow = Escrow::at(&global.work_dir);
-    let is_committed = |id: &KeyId, mask: &Mask| live.keys.get(id).is_some_and(|key| key.has_committed(mask));
-    if let Err(error) = escrow.discard_committed(is_committed) {
-        tracing::warn!(%error, "a secret that is delivered and committed stays in the escrow");
-    }
     let report = apply(&plan, &session.reader, &session.writer, &escrow, &options, &stop, &|event| {
         progress.show(&event, &plan, output);
     })
@@ -95,6 +92,14 @@ async fn run_with(
         }
     }
     Ok(exit)
+}
+
+/// Secrets that are delivered and committed have no business in the escrow.
+fn tidy(escrow: &Escrow, live: &Live) {
+    let is_committed = |id: &KeyId, mask: &Mask| live.keys.get(id).is_some_and(|key| key.has_committed(mask));
+    if let Err(error) = escrow.discard_committed(is_committed) {
+        tracing::warn!(%error, "a secret that is delivered and committed stays in the escrow");
+    }
 }
 
 fn exit(plan: &Plan, report: &Report) -> Exit {

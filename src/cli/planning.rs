@@ -22,9 +22,9 @@ pub(super) async fn run(global: &GlobalArgs, args: &PlanArgs, output: &Output) -
     let format = args.planning.format;
     let Some(desired) = validate::read(global, format, output) else { return Ok(Exit::Failed) };
     let session = Session::open(global, output).await?;
-    let made = make(global, &args.planning, &desired, &session).await;
+    let plan = make(global, &args.planning, &desired, &session, |_| {}).await;
     session.close().await;
-    let (plan, _) = made?;
+    let plan = plan?;
     match format {
         OutputFormat::Json => output.data(&render::json::plan(&plan)),
         OutputFormat::Text => {
@@ -123,9 +123,11 @@ pub(super) async fn make(
     args: &PlanningArgs,
     desired: &Desired,
     session: &Session,
-) -> Result<(Plan, Live), CommandError> {
+    before_planning: impl FnOnce(&Live),
+) -> Result<Plan, CommandError> {
     let targets = targets(&args.targets, desired)?;
     let live = read_live(desired, session).await?;
+    before_planning(&live);
     let told = args.self_id.as_ref().map(KeyId::new);
     let running = RunningKey::recognise(&live, &session.mask, told.as_ref());
     let options = PlanOptions {
@@ -138,8 +140,7 @@ pub(super) async fn make(
         secrets_file: args.secrets_file.clone(),
         held: Escrow::at(&global.work_dir).held(),
     };
-    let plan = plan(&Inputs { desired, live: &live, running: &running, now: live.now, options: &options });
-    Ok((plan, live))
+    Ok(plan(&Inputs { desired, live: &live, running: &running, now: live.now, options: &options }))
 }
 
 /// The live keys, with what list rows do not tell about the managed ones.

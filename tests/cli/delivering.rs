@@ -72,7 +72,7 @@ fn a_key_with_nowhere_to_go_is_not_created() {
 #[test]
 fn keys_files_from_standard_input_have_no_folder_for_secrets() {
     let rehearsal = Rehearsal::of(CREATE);
-    let ended = run(rehearsal.command(&["apply", "--yes", "-f", "-"]), &format!("{HEAD}{CREATE}")).expect(1);
+    let ended = run(rehearsal.command(&["apply", "--yes", "-f", "-"]), &format!("{HEAD}{CREATE}")).expect(4);
     ended.says("standard input has no folder");
     assert!(rehearsal.writes().is_empty());
 }
@@ -180,9 +180,13 @@ fn a_secret_that_was_committed_does_not_stay_in_the_escrow() {
     rehearsal.clear_faults();
     assert_eq!(rehearsal.folder.held().len(), 1);
     rehearsal.forget_requests();
-    rehearsal.run(&["plan"]).expect(0).says("No changes");
+    let plan = rehearsal.run(&["plan"]).expect(0);
+    plan.says("No changes");
+    plan.says("the escrow still holds a secret");
     assert_eq!(rehearsal.folder.held().len(), 1, "a plan touches nothing");
-    rehearsal.run(&["apply", "--yes"]).expect(0).says("No changes");
+    let apply = rehearsal.run(&["apply", "--yes"]).expect(0);
+    apply.says("No changes");
+    assert!(!apply.said().contains("the escrow still holds"), "{}", apply.said());
     assert!(rehearsal.writes().is_empty());
     assert_eq!(rehearsal.folder.escrow(), Vec::<String>::new());
     rehearsal.converges();
