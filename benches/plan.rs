@@ -71,7 +71,7 @@ async fn measure(keys: usize, latency: Duration) -> Measured {
     let live = refresh(&reader, &Names::used_by(&desired)).await.unwrap();
     let read = started.elapsed();
     let started = Instant::now();
-    let running = RunningKey::recognise(&live, &mask, None);
+    let running = RunningKey::recognise(&live, &mask);
     let options = PlanOptions::default();
     let made =
         plan(&Inputs { desired: &desired, live: &live, running: &running, now: live.now, options: &options });

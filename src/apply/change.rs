@@ -37,8 +37,7 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
                 );
             }
         };
-        let (_, mark) = Mark::split(row.description.as_deref().unwrap_or_default());
-        let mark = mark.filter(|mark| mark.is_of(id));
+        let (_, mark) = Mark::split(row.description.as_deref().unwrap_or_default(), id);
         if let Some(planned) = planned {
             let moved = [
                 ("its name", row.name.as_deref() != Some(planned.name.as_str())),

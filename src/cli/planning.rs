@@ -82,8 +82,8 @@ fn next_command(global: &GlobalArgs, args: &PlanningArgs, plan: &Plan) -> String
     if differs(&work_dir, "PORTKEY_SYNC_WORK_DIR", DEFAULT_WORK_DIR) {
         words.push(format!("--work-dir {}", quoted(&work_dir)));
     }
-    for file in global.files.iter().filter(|file| file.as_os_str() != "keys.yaml") {
-        words.push(format!("-f {}", quoted(&file.display().to_string())));
+    if global.files != [std::path::PathBuf::from("keys.yaml")] {
+        words.extend(global.files.iter().map(|file| format!("-f {}", quoted(&file.display().to_string()))));
     }
     for target in &args.targets {
         words.push(format!("--target {}", quoted(target)));
@@ -93,6 +93,12 @@ fn next_command(global: &GlobalArgs, args: &PlanningArgs, plan: &Plan) -> String
     }
     if let Some(n) = args.max_deletes {
         words.push(format!("--max-deletes {n}"));
+    }
+    if let Some(n) = args.max_changes {
+        words.push(format!("--max-changes {n}"));
+    }
+    if args.strict_contract {
+        words.push("--strict-contract".to_owned());
     }
     if args.assume_complete {
         words.push("--assume-complete".to_owned());
@@ -128,8 +134,15 @@ pub(super) async fn make(
     let targets = targets(&args.targets, desired)?;
     let live = read_live(desired, session).await?;
     before_planning(&live);
-    let told = args.self_id.as_ref().map(KeyId::new);
-    let running = RunningKey::recognise(&live, &session.mask, told.as_ref());
+    let running = match &args.self_id {
+        Some(id) => RunningKey::told(&live, &session.mask, &KeyId::new(id)).map_err(|error| {
+            CommandError::new(error)
+                .code("usage")
+                .hint("--self takes the id of the key that portkey-sync runs with")
+                .exit(Exit::Usage)
+        })?,
+        None => RunningKey::recognise(&live, &session.mask),
+    };
     let options = PlanOptions {
         prune: if args.prune { Prune::Delete } else { Prune::List },
         targets,

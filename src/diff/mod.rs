@@ -60,6 +60,7 @@ pub fn diff<'a>(desired: &'a Desired, live: &'a Live, now: Timestamp) -> Diff<'a
                 | Found::PinMissing
                 | Found::Unresolved(_)
                 | Found::ClaimedTwice { .. }
+                | Found::RenamedOutside(_)
                 | Found::Immutable { .. },
                 Presence::Present,
             ) => Vec::new(),

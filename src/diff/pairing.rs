@@ -46,6 +46,8 @@ pub enum Found<'a> {
         /// The other entry.
         other: Place,
     },
+    /// To be absent; our mark for it is on a key that bears another name by now.
+    RenamedOutside(&'a LiveKey),
     /// The pinned key differs in what cannot be changed.
     Immutable {
         /// The key.
@@ -87,9 +89,10 @@ impl<'a> Found<'a> {
     /// The live keys that this entry lays a hand on.
     pub fn claims(&self) -> impl Iterator<Item = &'a LiveKey> {
         let (one, several): (Option<&'a LiveKey>, &[&'a LiveKey]) = match self {
-            Self::Key { live, .. } | Self::ClaimedTwice { live, .. } | Self::Immutable { live, .. } => {
-                (Some(live), &[])
-            }
+            Self::Key { live, .. }
+            | Self::ClaimedTwice { live, .. }
+            | Self::RenamedOutside(live)
+            | Self::Immutable { live, .. } => (Some(live), &[]),
             Self::Ambiguous(several) => (None, several),
             Self::Missing | Self::PinMissing | Self::Unresolved(_) => (None, &[]),
         };
@@ -131,7 +134,7 @@ pub fn ids_of(key: &DesiredKey, live: &Live) -> Result<Ids, UnresolvedName> {
         .map(|text| {
             let resolved = live.names.workspaces.get(text).cloned();
             resolved
-                .or_else(|| is_id(text).then(|| WorkspaceId::new(text)))
+                .or_else(|| is_id(text).then(|| WorkspaceId::new(text.to_ascii_lowercase())))
                 .ok_or_else(|| UnresolvedName::Workspace(text.clone()))
         })
         .transpose()?;
@@ -150,7 +153,7 @@ pub fn ids_of(key: &DesiredKey, live: &Live) -> Result<Ids, UnresolvedName> {
             let resolved = live.names.configs.get(&(key.workspace.clone(), text.clone())).cloned();
             Some(
                 resolved
-                    .or_else(|| is_id(text).then(|| ConfigId::new(text)))
+                    .or_else(|| is_id(text).then(|| ConfigId::new(text.to_ascii_lowercase())))
                     .ok_or_else(|| UnresolvedName::Config(text.clone()))?,
             )
         }
@@ -163,7 +166,8 @@ type ByName<'a> = BTreeMap<(KeyKind, Option<WorkspaceId>, Option<UserId>, String
 
 /// Finds the live key for each entry, in the order of the file's keys.
 pub fn pair<'a>(desired: &'a Desired, live: &'a Live) -> Vec<(&'a DesiredKey, Ids, Found<'a>)> {
-    let pinned: BTreeSet<&KeyId> = desired.keys.iter().filter_map(|key| key.id.as_ref()).collect();
+    let pinned: BTreeSet<&KeyId> =
+        desired.keys.iter().filter_map(|key| pinned_key(key, live)).map(|key| &key.id).collect();
     let free = || live.keys.values().filter(|key| !pinned.contains(&key.id));
     let mut by_name: ByName<'a> = BTreeMap::new();
     let mut by_hash: BTreeMap<&str, Vec<&LiveKey>> = BTreeMap::new();
@@ -173,10 +177,13 @@ pub fn pair<'a>(desired: &'a Desired, live: &'a Live) -> Vec<(&'a DesiredKey, Id
             let place = (kind, key.workspace.clone(), user.cloned(), key.name.clone());
             by_name.entry(place).or_default().push(key);
         }
+        // Only a key that really bears another name now can have been renamed: hashes are short.
         if let Some(mark) = &key.mark
             && mark.by.is_some()
             && mark.by == desired.managed_by
             && let Some(hash) = &mark.at
+            && let Some(kind) = key.kind
+            && *hash != address_hash(kind, key.workspace.as_ref(), key.user.as_ref(), &key.name)
         {
             by_hash.entry(hash).or_default().push(key);
         }
@@ -204,8 +211,8 @@ fn find<'a>(
     by_name: &ByName<'a>,
     by_hash: &BTreeMap<&str, Vec<&'a LiveKey>>,
 ) -> Found<'a> {
-    if let Some(id) = &key.id {
-        return match live.keys.get(id) {
+    if key.id.is_some() {
+        return match pinned_key(key, live) {
             Some(found) => check_immutable(key, ids, found),
             None => Found::PinMissing,
         };
@@ -224,11 +231,18 @@ fn find<'a>(
     }
     let hash = address_hash(key.kind, ids.workspace.as_ref(), ids.user.as_ref(), &key.address.name);
     match by_hash.get(hash.as_str()).map_or(&[][..], Vec::as_slice) {
-        [live] if live.kind == Some(key.kind) && live.workspace == ids.workspace => {
-            Found::Key { live, how: Identified::ByMark }
-        }
+        [live] if live.kind == Some(key.kind) && live.workspace == ids.workspace => match key.presence {
+            Presence::Present => Found::Key { live, how: Identified::ByMark },
+            Presence::Absent => Found::RenamedOutside(live),
+        },
         _ => Found::Missing,
     }
+}
+
+/// The live key that an entry is pinned to. UUIDs mean the same in capitals.
+fn pinned_key<'a>(key: &DesiredKey, live: &'a Live) -> Option<&'a LiveKey> {
+    let id = key.id.as_ref()?;
+    live.keys.get(id).or_else(|| live.keys.get(&KeyId::new(id.as_str().to_ascii_lowercase())))
 }
 
 /// The live keys that bear a name.

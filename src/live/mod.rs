@@ -101,6 +101,8 @@ pub struct LiveKey {
     pub last_updated_at: Option<Timestamp>,
     /// When its usage was reset last.
     pub last_reset_at: Option<Timestamp>,
+    /// Whether the service says so at all: backends before 1.13 do not (portkey-api.md 2.3).
+    pub shows_last_reset: bool,
     /// What is shown of its secret.
     pub mask: Option<Mask>,
     /// The text that people wrote; the mark is taken off.
@@ -141,6 +143,7 @@ impl LiveKey {
             created_at: None,
             last_updated_at: None,
             last_reset_at: None,
+            shows_last_reset: true,
             mask: None,
             description: String::new(),
             mark: None,
@@ -174,6 +177,29 @@ impl LiveKey {
 pub struct RunningKey {
     /// Every key that could be it; all of them are treated as it.
     pub candidates: BTreeSet<KeyId>,
+    /// Whether it is among them for certain: by its mask, or because the caller said so.
+    pub recognised: bool,
+}
+
+/// The caller named a key that cannot be the running one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SelfError {
+    /// No such key.
+    #[error("no live key has the id `{id}`")]
+    NotThere {
+        /// What was named.
+        id: KeyId,
+    },
+    /// The running key is another one.
+    #[error("the key `{id}` shows `{shown}`, and the running key is `{running}`")]
+    OtherMask {
+        /// What was named.
+        id: KeyId,
+        /// Its mask.
+        shown: Mask,
+        /// Ours.
+        running: Mask,
+    },
 }
 
 impl RunningKey {
@@ -181,22 +207,32 @@ impl RunningKey {
     ///
     /// Where no key shows that mask, the caller may be running with a previous secret in transition:
     /// then every key that manages keys, and every key with a mask of unknown shape, could be it.
-    pub fn recognise(live: &Live, mask: &Mask, told: Option<&KeyId>) -> Self {
-        if let Some(id) = told {
-            return Self { candidates: BTreeSet::from([id.clone()]) };
-        }
+    pub fn recognise(live: &Live, mask: &Mask) -> Self {
         let ids = |fits: &dyn Fn(&LiveKey) -> bool| -> BTreeSet<KeyId> {
             live.keys.values().filter(|key| fits(key)).map(|key| key.id.clone()).collect()
         };
         let by_mask = ids(&|key| key.mask.as_ref() == Some(mask));
         if !by_mask.is_empty() {
-            return Self { candidates: by_mask };
+            return Self { candidates: by_mask, recognised: true };
         }
-        Self {
-            candidates: ids(&|key| {
-                key.mask.as_ref().and_then(Mask::ends).is_none()
-                    || key.scopes.iter().any(|scope| scope.contains("_api_keys."))
-            }),
+        let candidates = ids(&|key| {
+            key.mask.as_ref().and_then(Mask::ends).is_none()
+                || key.scopes.iter().any(|scope| scope.contains("_api_keys."))
+        });
+        Self { candidates, recognised: false }
+    }
+
+    /// Takes the caller's word for which key it is, unless the masks say otherwise.
+    pub fn told(live: &Live, mask: &Mask, id: &KeyId) -> Result<Self, SelfError> {
+        let Some(key) = live.keys.get(id) else {
+            return Err(SelfError::NotThere { id: id.clone() });
+        };
+        let recognised = Self::recognise(live, mask);
+        match &key.mask {
+            Some(shown) if recognised.recognised && !recognised.could_be(id) => {
+                Err(SelfError::OtherMask { id: id.clone(), shown: shown.clone(), running: mask.clone() })
+            }
+            _ => Ok(Self { candidates: BTreeSet::from([id.clone()]), recognised: true }),
         }
     }
 

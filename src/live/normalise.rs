@@ -26,9 +26,8 @@ pub(super) fn live_key(
     for unknown in &row.unknown_values {
         oddities.insert(format!("the field `{}` of a key holds {}", unknown.field, unknown.value));
     }
-    let (description, mark) = Mark::split(row.description.as_deref().unwrap_or_default());
-    // A mark of another key came along with a copied description: its text goes, it says nothing.
-    let mark = mark.filter(|mark| mark.is_of(&row.id));
+    let shows_last_reset = row.carries("last_reset_at");
+    let (description, mark) = Mark::split(row.description.as_deref().unwrap_or_default(), &row.id);
     let mut rate_limits = row.rate_limits.unwrap_or_default();
     rate_limits.sort();
     LiveKey {
@@ -41,6 +40,7 @@ pub(super) fn live_key(
         created_at: row.created_at,
         last_updated_at: row.last_updated_at,
         last_reset_at: row.last_reset_at,
+        shows_last_reset,
         mask: row.mask,
         description,
         mark,

@@ -57,8 +57,11 @@ pub struct CommittedSecret {
 pub struct MarkError;
 
 impl Mark {
-    /// Splits a live description into the text that people wrote and the mark, if there is one.
-    pub fn split(description: &str) -> (String, Option<Self>) {
+    /// Splits a key's live description into the text that people wrote and the mark, if there is one.
+    ///
+    /// A bracket is this key's mark only if it says the key's id, or is that of a create in flight; any
+    /// other one, copied along with a description or typed by somebody, is text like all text.
+    pub fn split(description: &str, id: &KeyId) -> (String, Option<Self>) {
         let Some((start, end)) = find(description) else {
             return (description.to_owned(), None);
         };
@@ -69,9 +72,13 @@ impl Mark {
         ) else {
             return (description.to_owned(), None);
         };
+        let mark = Self::parse(words);
+        if !mark.is_of(id) {
+            return (description.to_owned(), None);
+        }
         let mut text = before.strip_suffix(' ').unwrap_or(before).to_owned();
         text.push_str(after);
-        (text, Some(Self::parse(words)))
+        (text, Some(mark))
     }
 
     /// Refuses text that holds a bracket of ours.
@@ -90,9 +97,11 @@ impl Mark {
         }
     }
 
-    /// Whether the mark was written for this key; one without an id belongs to a create in flight.
-    pub fn is_of(&self, id: &KeyId) -> bool {
-        self.id.as_deref().is_none_or(|prefix| prefix == id.short())
+    fn is_of(&self, id: &KeyId) -> bool {
+        match &self.id {
+            Some(prefix) => prefix == id.short(),
+            None => self.new.is_some(),
+        }
     }
 
     fn parse(words: &str) -> Self {
@@ -233,9 +242,13 @@ mod tests {
     const FULL: &str =
         "[portkey-sync by=platform id=5c1e7f90 at=a1b2c3 secret=ab.xyz@20261122T1004Z+24h to=3f29a1 keep]";
 
+    fn split(description: &str) -> (String, Option<Mark>) {
+        Mark::split(description, &KeyId::new("5c1e7f90-31b4-4c1e-b0d5-6f1a2c7d9e88"))
+    }
+
     #[test]
     fn a_mark_is_read_and_written_as_documented() {
-        let (text, mark) = Mark::split(&format!("Checkout service {FULL}"));
+        let (text, mark) = split(&format!("Checkout service {FULL}"));
         assert_eq!(text, "Checkout service");
         let mark = mark.unwrap();
         assert_eq!(mark.by.as_deref(), Some("platform"));
@@ -246,39 +259,46 @@ mod tests {
     }
 
     #[test]
-    fn a_description_without_a_whole_bracket_has_no_mark() {
-        for text in ["", "plain", "[portkey-syncing]", "cut off [portkey-sync by=plat", "[other by=x]"] {
-            assert_eq!(Mark::split(text), (text.to_owned(), None), "{text}");
+    fn a_description_without_a_whole_bracket_of_this_key_has_no_mark() {
+        for text in [
+            "",
+            "plain",
+            "[portkey-syncing]",
+            "cut off [portkey-sync by=plat",
+            "[other by=x]",
+            "typed [portkey-sync by=platform]",
+            "made by [portkey-sync team] in 2025",
+            "copied [portkey-sync by=platform id=183f497a at=a1b2c3]",
+        ] {
+            assert_eq!(split(text), (text.to_owned(), None), "{text}");
         }
     }
 
     #[test]
+    fn a_create_in_flight_has_a_mark_without_an_id() {
+        let (text, mark) = split("text [portkey-sync new=abc]");
+        assert_eq!((text.as_str(), mark.unwrap().new.as_deref()), ("text", Some("abc")));
+    }
+
+    #[test]
     fn text_that_somebody_put_behind_the_mark_is_kept_as_text() {
-        let (text, mark) = Mark::split("Checkout [portkey-sync by=platform], urgent");
+        let (text, mark) = split("Checkout [portkey-sync by=platform id=5c1e7f90], urgent");
         assert_eq!(text, "Checkout, urgent");
         assert_eq!(mark.unwrap().by.as_deref(), Some("platform"));
     }
 
     #[test]
     fn words_of_a_later_version_survive() {
-        let (_, mark) = Mark::split("[portkey-sync by=a colour=blue shiny]");
-        assert_eq!(mark.unwrap().to_string(), "[portkey-sync by=a colour=blue shiny]");
-    }
-
-    #[test]
-    fn a_copied_mark_is_not_of_the_other_key() {
-        let (_, mark) = Mark::split(FULL);
-        let mark = mark.unwrap();
-        assert!(mark.is_of(&KeyId::new("5c1e7f90-31b4-4c1e-b0d5-6f1a2c7d9e88")));
-        assert!(!mark.is_of(&KeyId::new("183f497a-31b4-4c1e-b0d5-6f1a2c7d9e88")));
+        let (_, mark) = split("[portkey-sync by=a id=5c1e7f90 colour=blue shiny]");
+        assert_eq!(mark.unwrap().to_string(), "[portkey-sync by=a id=5c1e7f90 colour=blue shiny]");
     }
 
     #[test]
     fn strange_characters_of_a_secret_cannot_end_the_mark() {
         let mask = Mask::of_live("] *****.@+".to_owned());
         let secret = CommittedSecret::new(&mask, "2026-11-22T10:04:00Z".parse().unwrap(), None).unwrap();
-        let mark = Mark { secret: Some(secret), ..Mark::default() };
-        let (_, read) = Mark::split(&mark.to_string());
+        let mark = Mark { id: Some("5c1e7f90".to_owned()), secret: Some(secret), ..Mark::default() };
+        let (_, read) = split(&mark.to_string());
         assert_eq!(read, Some(mark));
     }
 }

@@ -55,6 +55,13 @@ pub enum BlockedReason {
         /// The other entry.
         other: Place,
     },
+    /// To be deleted, but somebody gave the key another name since.
+    RenamedOutside {
+        /// The key.
+        id: KeyId,
+        /// Its name now.
+        name: String,
+    },
     /// Marked by somebody else.
     OtherOwner {
         /// Who.
@@ -90,8 +97,10 @@ pub enum BlockedReason {
         /// Whether the file manages the text.
         managed: bool,
     },
-    /// A field that the file manages could not be read.
+    /// What a field of the file is compared with could not be read.
     Unreadable {
+        /// The field.
+        field: &'static str,
         /// The failed call.
         error: String,
     },
@@ -120,6 +129,8 @@ pub enum Harm {
     Expired,
     /// Take scopes from it.
     Narrowed,
+    /// Let Portkey replace its secret at a time of its own, and tell nobody.
+    Rotated,
 }
 
 /// One of several keys of one name.

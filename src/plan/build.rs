@@ -52,7 +52,7 @@ pub fn plan(inputs: &Inputs<'_>) -> Plan {
     if options.prune == Prune::Delete {
         changes.extend(pruned);
     }
-    rename::block_look_alikes(&diff, live, &mut changes, &mut blocked);
+    rename::block_look_alikes(&diff, inputs, &mut changes, &mut blocked);
     changes.sort_by(|a, b| a.address.cmp(&b.address).then_with(|| id_of(a).cmp(&id_of(b))));
     blocked.sort_by(|a, b| a.address.cmp(&b.address));
     let refusals = guards::refusals(inputs, &changes, blocked.len());
@@ -124,6 +124,9 @@ fn decide(inputs: &Inputs<'_>, entry: &Entry<'_>) -> Decision {
         (Found::ClaimedTwice { live, other }, _) => {
             Decision::Blocked(BlockedReason::ClaimedTwice { id: live.id.clone(), other: other.clone() })
         }
+        (Found::RenamedOutside(live), _) => {
+            Decision::Blocked(BlockedReason::RenamedOutside { id: live.id.clone(), name: live.name.clone() })
+        }
         (Found::Immutable { field, before, after, .. }, _) => Decision::Blocked(BlockedReason::Immutable {
             field,
             before: before.clone(),
@@ -173,7 +176,10 @@ fn decide_update(inputs: &Inputs<'_>, entry: &Entry<'_>, live: &LiveKey, how: Id
     if let Some(error) = inputs.live.unreadable.get(&live.id)
         && desired.spec.rotation_policy.is_managed()
     {
-        return Decision::Blocked(BlockedReason::Unreadable { error: error.clone() });
+        return Decision::Blocked(BlockedReason::Unreadable {
+            field: "rotation_policy",
+            error: error.clone(),
+        });
     }
 
     let mut fields = entry.fields.clone();
@@ -191,6 +197,11 @@ fn decide_update(inputs: &Inputs<'_>, entry: &Entry<'_>, live: &LiveKey, how: Id
     let reset =
         desired.usage_reset_after.filter(|at| *at <= inputs.now && last.is_none_or(|last| last < *at));
     if reset.is_some() {
+        if !live.shows_last_reset {
+            // Without that, every run would find the reset due, and lift the budget each time.
+            let error = "this backend does not say when usage was reset last".to_owned();
+            return Decision::Blocked(BlockedReason::Unreadable { field: "usage_reset_after", error });
+        }
         body.reset_usage = Some(true);
     }
     if body.is_empty() {

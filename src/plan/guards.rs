@@ -14,6 +14,7 @@ pub(super) fn harm(fields: &[FieldChange]) -> Option<Harm> {
         {
             Some(Harm::Expired)
         }
+        FieldChange::RotationPolicy { after: Some(_), .. } => Some(Harm::Rotated),
         _ => None,
     })
 }
@@ -32,7 +33,8 @@ pub(super) fn unproven(entry: &DesiredKey, ids: &Ids, inputs: &Inputs<'_>) -> Op
     }
     let scope = format!("{}.list", entry.kind.scope_group());
     let candidates = &inputs.running.candidates;
-    let own_row_says_so = !candidates.is_empty()
+    // A key that merely could be the running one proves nothing.
+    let own_row_says_so = inputs.running.recognised
         && candidates
             .iter()
             .filter_map(|id| inputs.live.keys.get(id))

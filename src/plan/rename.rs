@@ -6,43 +6,46 @@
 
 use std::collections::BTreeSet;
 
-use super::{Action, Blocked, BlockedReason, Change};
-use crate::diff::{Diff, FieldChange, Found, compare};
-use crate::live::Live;
+use super::{Action, Blocked, BlockedReason, Change, Inputs};
+use crate::diff::{Diff, FieldChange, compare};
 use crate::model::{KeyAddress, Setting};
 
 /// Takes look-alike pairs out of the changes and blocks them.
 pub(super) fn block_look_alikes(
     diff: &Diff<'_>,
-    live: &Live,
+    inputs: &Inputs<'_>,
     changes: &mut Vec<Change>,
     blocked: &mut Vec<Blocked>,
 ) {
-    let mut suspects: BTreeSet<KeyAddress> = BTreeSet::new();
     let deletions: Vec<_> = changes
         .iter()
         .filter(|change| change.action == Action::Delete)
-        .filter_map(|change| Some((change, live.keys.get(&change.before.as_ref()?.id)?)))
+        .filter_map(|change| Some((change, inputs.live.keys.get(&change.before.as_ref()?.id)?)))
         .collect();
+    if deletions.is_empty() {
+        return;
+    }
+    let created: BTreeSet<&KeyAddress> = changes
+        .iter()
+        .filter(|change| change.action == Action::Create)
+        .map(|change| &change.address)
+        .collect();
+    let mut held_back = BTreeSet::new();
     for entry in &diff.entries {
-        let creates = changes
-            .iter()
-            .any(|change| change.action == Action::Create && change.address == entry.desired.address);
-        if !creates || !matches!(entry.found, Found::Missing) || entry.desired.renamed_from == Setting::Clear
-        {
+        if !created.contains(&entry.desired.address) || entry.desired.renamed_from == Setting::Clear {
             continue;
         }
         let twin = deletions.iter().find(|(_, key)| {
             key.kind == Some(entry.desired.kind)
                 && key.workspace == entry.ids.workspace
                 && (entry.ids.user.is_none() || key.user == entry.ids.user)
-                && compare(entry.desired, &entry.ids, key, live.now)
+                && compare(entry.desired, &entry.ids, key, inputs.now)
                     .iter()
                     .all(|change| matches!(change, FieldChange::Name { .. }))
         });
         if let Some((deletion, _)) = twin {
-            suspects.insert(entry.desired.address.clone());
-            suspects.insert(deletion.address.clone());
+            held_back.insert((entry.desired.address.clone(), None));
+            held_back.insert((deletion.address.clone(), deletion.before.as_ref().map(|key| key.id.clone())));
             blocked.push(Blocked {
                 address: entry.desired.address.clone(),
                 place: Some(entry.desired.place.clone()),
@@ -54,6 +57,6 @@ pub(super) fn block_look_alikes(
         }
     }
     changes.retain(|change| {
-        !(matches!(change.action, Action::Create | Action::Delete) && suspects.contains(&change.address))
+        !held_back.contains(&(change.address.clone(), change.before.as_ref().map(|key| key.id.clone())))
     });
 }

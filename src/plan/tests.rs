@@ -75,7 +75,7 @@ impl Case {
         let mut live = Live::from_rows(self.rows, NOW);
         live.names.workspaces.insert("ws-same".to_owned(), crate::model::WorkspaceId::new(WORKSPACE));
         let mask = Mask::of_live("ru*****ner".to_owned());
-        let running = RunningKey::recognise(&live, &mask, None);
+        let running = RunningKey::recognise(&live, &mask);
         plan(&Inputs {
             desired: &desired,
             live: &live,
@@ -331,11 +331,16 @@ fn keys_without_a_mark_are_adopted_and_keys_of_others_are_not_touched() {
 }
 
 #[test]
-fn a_mark_that_came_with_a_copied_description_is_no_mark() {
-    let copied = row("a", json!({"description": mark("other", "data", "")}));
+fn a_bracket_that_is_not_this_keys_mark_is_text_and_stays() {
     let ours = mark("a", "platform", "");
-    case(&format!("{OWNED}{}", one("")), vec![copied])
-        .check(&[&format!(r#"adopt w/a {{"description":"{ours}"}}"#)]);
+    for foreign in [mark("other", "platform", ""), "[portkey-sync by=platform]".to_owned()] {
+        let copied = || row("a", json!({"description": foreign}));
+        case(&format!("{OWNED}{}", one("")), vec![copied()])
+            .check(&[&format!(r#"adopt w/a {{"description":"{foreign} {ours}"}}"#)]);
+        case(&format!("{OWNED}keys: []\n"), vec![copied()])
+            .with(|options| options.prune = Prune::Delete)
+            .check(&[]);
+    }
 }
 
 #[test]
@@ -350,10 +355,29 @@ fn a_description_is_compared_without_its_mark_and_sent_with_it() {
 }
 
 #[test]
-fn a_key_that_somebody_renamed_is_recognised_by_its_mark() {
+fn a_key_that_somebody_renamed_is_recognised_by_its_mark_but_not_deleted_by_it() {
     let mut renamed = row("a", json!({"description": mark("a", "platform", "")}));
     renamed["name"] = json!("changed by hand");
-    case(&format!("{OWNED}{}", one("")), vec![renamed]).check(&[r#"update w/a {"name":"a"}"#]);
+    case(&format!("{OWNED}{}", one("")), vec![renamed.clone()]).check(&[r#"update w/a {"name":"a"}"#]);
+    case(&format!("{OWNED}keys:\n- {{name: a, workspace_id: w, absent: true}}\n"), vec![renamed])
+        .check(&["blocked w/a RenamedOutside"]);
+}
+
+#[test]
+fn equal_hashes_of_two_names_do_not_make_one_key_of_them() {
+    // Found by search: both hash to the same six digits in this workspace.
+    let hash = |name: &str| {
+        let workspace = crate::model::WorkspaceId::new(WORKSPACE);
+        crate::model::address_hash(crate::model::KeyKind::WorkspaceService, Some(&workspace), None, name)
+    };
+    let mut seen = std::collections::BTreeMap::new();
+    let (first, second) = (0..)
+        .map(|n| format!("k{n}"))
+        .find_map(|name| seen.insert(hash(&name), name.clone()).map(|earlier| (earlier, name)))
+        .unwrap();
+    let live = row(&first, json!({"description": mark(&first, "platform", "")}));
+    let yaml = format!("{OWNED}keys:\n- {{name: {second}, workspace_id: w, scopes: [completions.write]}}\n");
+    case(&yaml, vec![live]).check(&[&format!("blocked w/{second} NowhereToDeliver")]);
 }
 
 #[test]
@@ -380,10 +404,58 @@ fn the_running_key_is_not_deleted_expired_or_narrowed() {
         .check(&["blocked organisation/runner RunningKey"]);
     case(&me(&format!("id: {}, expires_at: 2027-01-01", id("runner"))), vec![])
         .check(&["blocked organisation/runner RunningKey"]);
+    case(&me(&format!("id: {}, rotation_policy: {{rotation_period: monthly}}", id("runner"))), vec![])
+        .check(&["blocked organisation/runner RunningKey"]);
     let wider = "scopes: [organisation_service_api_keys.list, workspace_service_api_keys.list, workspace_user_api_keys.list, workspaces.list]";
     let plan = case(&me(wider), vec![]).plan();
     assert_eq!(plan.count(Action::Update), 1);
     assert!(plan.changes[0].running_key);
+}
+
+#[test]
+fn the_caller_may_name_the_running_key_but_not_against_its_mask() {
+    let live = Live::from_rows(vec![row("a", json!({})), runner()], NOW);
+    let mask = Mask::of_live("ru*****ner".to_owned());
+    let told = |name: &str, mask: &Mask| RunningKey::told(&live, mask, &KeyId::new(id(name)));
+    assert!(told("runner", &mask).unwrap().recognised);
+    assert!(told("a", &mask).is_err(), "another key shows our mask");
+    assert!(told("typo", &mask).is_err());
+    let previous = Mask::of_live("pr*****ous".to_owned());
+    assert!(told("runner", &previous).unwrap().could_be(&KeyId::new(id("runner"))));
+}
+
+#[test]
+fn a_key_that_merely_could_be_the_running_one_proves_no_absence() {
+    let yaml = "sinks: {dir: {file: \"s/{name}\"}}\nkeys:\n- {name: nn, workspace_id: w, scopes: [completions.write], secret: {deliver_to: [dir]}}\n";
+    let mut case = case(yaml, vec![]);
+    case.rows[0]["key"] = json!("ot*****her");
+    case.check(&["blocked w/nn AbsenceUnproven"]);
+}
+
+#[test]
+fn a_delete_that_cannot_be_seen_is_not_taken_for_done() {
+    let mut case = case("keys:\n- {name: gone, workspace_id: w, absent: true}\n", vec![]);
+    case.rows[0]["scopes"] = json!(["organisation_service_api_keys.list"]);
+    case.check(&["blocked w/gone AbsenceUnproven"]);
+}
+
+#[test]
+fn a_backend_that_does_not_say_when_usage_was_reset_blocks_the_trigger() {
+    let mut silent = row("a", json!({}));
+    silent.as_object_mut().unwrap().remove("last_reset_at");
+    case(&one("usage_reset_after: 2026-11-22T09:00:00Z"), vec![silent]).check(&["blocked w/a Unreadable"]);
+}
+
+#[test]
+fn ids_mean_the_same_in_capitals() {
+    let yaml = format!(
+        "keys:\n- {{name: a, workspace_id: {}, id: {}, scopes: [completions.write]}}\n",
+        WORKSPACE.to_uppercase(),
+        "183F497A-2C51-4A7E-9D0B-51B6C1D0A9E2"
+    );
+    let mut live = row("a", json!({}));
+    live["id"] = json!("183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2");
+    case(&yaml, vec![live]).check(&[]);
 }
 
 #[test]

@@ -365,11 +365,16 @@ pub(super) fn all_blocked() -> Vec<Blocked> {
         BlockedReason::RunningKey { harm: Harm::Deleted },
         BlockedReason::RunningKey { harm: Harm::Expired },
         BlockedReason::RunningKey { harm: Harm::Narrowed },
+        BlockedReason::RunningKey { harm: Harm::Rotated },
         BlockedReason::Protected,
         BlockedReason::CreationUnfinished { created_at: Some(time("2026-11-22T09:00:00Z")) },
         BlockedReason::NoRoomForMark { text: 180, mark: 45, managed: true },
         BlockedReason::NoRoomForMark { text: 155, mark: 45, managed: false },
-        BlockedReason::Unreadable { error: text("GET /api-keys/183f answered 403") },
+        BlockedReason::Unreadable {
+            field: "rotation_policy",
+            error: text("GET /api-keys/183f answered 403"),
+        },
+        BlockedReason::RenamedOutside { id: KeyId::new("183f497a-2c51-4a7e"), name: text("prod-gateway") },
         BlockedReason::BadTarget { error: text("`..` is not a folder beneath the keys file") },
     ]
     .into_iter()

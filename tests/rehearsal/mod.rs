@@ -63,7 +63,7 @@ impl Rehearsal {
     }
 
     pub(crate) fn plan_of(&self, desired: &Desired, live: &Live, options: &PlanOptions) -> Plan {
-        let running = RunningKey::recognise(live, &self.mask, None);
+        let running = RunningKey::recognise(live, &self.mask);
         plan(&Inputs { desired, live, running: &running, now: live.now, options })
     }
 

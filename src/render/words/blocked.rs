@@ -72,11 +72,15 @@ pub(in crate::render) fn blocked(blocked: &Blocked) -> Explained {
             "if that place is gone, so is the secret: say `absent: true` {at}, apply, and take it out again"
         )),
         BlockedReason::NoRoomForMark { text, mark, managed } => no_room(*text, *mark, *managed, place.as_ref()),
-        BlockedReason::Unreadable { error } => {
-            Explained::new("unreadable", format!("the key could not be read: {error}")).hint(format!(
-                "`rotation_policy` can only be compared once the key can be read; plan again, or take it out {at}"
-            ))
+        BlockedReason::Unreadable { field, error } => {
+            Explained::new("unreadable", format!("what `{field}` is compared with could not be read: {error}"))
+                .hint(format!("plan again once it can be read, or take `{field}` out {at}"))
         }
+        BlockedReason::RenamedOutside { id, name } => Explained::new(
+            "renamed-outside",
+            format!("our mark is on a key that somebody has renamed to `{name}` since; a delete does not follow"),
+        )
+        .hint(format!("if that key is meant, add `id: {id}` {at}; if not, take the entry out")),
         BlockedReason::BadTarget { error } => {
             Explained::new("bad-target", format!("its secret cannot be put where `deliver_to` says: {error}"))
                 .hint(format!("change the key's name or its `deliver_to` {at}, or the sink's `file:`"))
@@ -151,6 +155,7 @@ fn running_key(harm: Harm) -> Explained {
         Harm::Deleted => "would be deleted",
         Harm::Expired => "would be given an end, or an earlier one",
         Harm::Narrowed => "would lose scopes",
+        Harm::Rotated => "would be rotated by Portkey, which shows the new secret to nobody",
     };
     Explained::new(
         "running-key",

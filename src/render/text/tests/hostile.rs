@@ -48,7 +48,8 @@ fn evil_plan() -> Plan {
     }
     for reason in [
         BlockedReason::OtherOwner { by: evil() },
-        BlockedReason::Unreadable { error: evil() },
+        BlockedReason::Unreadable { field: "rotation_policy", error: evil() },
+        BlockedReason::RenamedOutside { id: KeyId::new(evil()), name: evil() },
         BlockedReason::Unresolved { name: UnresolvedName::User(evil()), nearest: Some(evil()) },
         BlockedReason::LooksLikeRename { from: evil_address(), agreeing: 0 },
     ] {

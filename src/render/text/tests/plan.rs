@@ -223,37 +223,47 @@ fn every_reason_for_a_block_says_what_to_do() {
           hint: run with another key; or, if the running key is not this one, name it with --self ID
 
       ? blocked  key-16                                                         keys.yaml:74
+          this is, or could be, the key that portkey-sync runs with, and it would be rotated by Portkey,
+          which shows the new secret to nobody
+          hint: run with another key; or, if the running key is not this one, name it with --self ID
+
+      ? blocked  key-17                                                         keys.yaml:74
           the key is protected, so it is not deleted
           hint: to delete it, take `protected: true` and `absent: true` out at keys.yaml:74, apply, and
                 then say `absent: true`
 
-      ? blocked  key-17                                                         keys.yaml:74
+      ? blocked  key-18                                                         keys.yaml:74
           a run created this key at 2026-11-22T09:00:00Z and has not finished it
           hint: if that run is still at work, wait for it; if it died, apply where it ran: its secret
                 lies there
           hint: if that place is gone, so is the secret: say `absent: true` at keys.yaml:74, apply, and
                 take it out again
 
-      ? blocked  key-18                                                         keys.yaml:74
+      ? blocked  key-19                                                         keys.yaml:74
           its description has 180 characters and our mark needs 45 more, but Portkey keeps 200
           hint: make `description` at least 26 characters shorter at keys.yaml:74
 
-      ? blocked  key-19                                                         keys.yaml:74
+      ? blocked  key-20                                                         keys.yaml:74
           its description has 155 characters and our mark needs 45 more, but Portkey keeps 200
           hint: make it at least 1 character shorter in Portkey's console, or set `description` at
                 keys.yaml:74
 
-      ? blocked  key-20                                                         keys.yaml:74
-          the key could not be read: GET /api-keys/183f answered 403
-          hint: `rotation_policy` can only be compared once the key can be read; plan again, or take it
-                out at keys.yaml:74
-
       ? blocked  key-21                                                         keys.yaml:74
+          what `rotation_policy` is compared with could not be read: GET /api-keys/183f answered 403
+          hint: plan again once it can be read, or take `rotation_policy` out at keys.yaml:74
+
+      ? blocked  key-22                                                         keys.yaml:74
+          our mark is on a key that somebody has renamed to `prod-gateway` since; a delete does not
+          follow
+          hint: if that key is meant, add `id: 183f497a-2c51-4a7e` at keys.yaml:74; if not, take the
+                entry out
+
+      ? blocked  key-23                                                         keys.yaml:74
           its secret cannot be put where `deliver_to` says: `..` is not a folder beneath the keys file
           hint: change the key's name or its `deliver_to` at keys.yaml:74, or the sink's `file:`
 
     no changes
-    21 blocked     they need a person
+    23 blocked     they need a person
     left alone     52 keys are as declared
     Nothing was written.
     ");
