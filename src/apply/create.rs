@@ -235,7 +235,7 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
         let row = self.reader.get_key(id).await.ok();
         let description = row.and_then(|row| row.description).unwrap_or_default();
         // As written: a mark keeps its times to the minute.
-        Mark::split(&description).1.is_some_and(|live| live.to_string() == mark.to_string())
+        Mark::split(&description, id).1.is_some_and(|live| live.to_string() == mark.to_string())
     }
 }
 
