@@ -2,7 +2,7 @@
 #![cfg(unix)]
 
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use portkey_sync::emulator::{Options, Seed};
 use serde_json::json;
@@ -70,10 +70,12 @@ fn who_interrupts_twice_does_not_wait() {
     let underway = Underway::start(rehearsal.command(&["apply", "--yes"]));
     rehearsal.wait_until("the updates are on their way", |rehearsal| rehearsal.pending_faults() == 0);
     signal(&underway, "INT");
+    let begun = Instant::now();
     // The second one is only told from the first if that was taken.
     std::thread::sleep(Duration::from_millis(200));
     signal(&underway, "INT");
     underway.wait().expect(3);
+    assert!(begun.elapsed() < Duration::from_secs(10), "it waited for the calls in flight");
     rehearsal.converges();
 }
 
