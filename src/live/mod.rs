@@ -159,6 +159,13 @@ impl LiveKey {
         }
     }
 
+    /// Whether the mark says that the secret with this mask was delivered.
+    pub fn has_committed(&self, mask: &Mask) -> bool {
+        let mark = self.mark.as_ref().filter(|mark| mark.new.is_none());
+        let committed = mark.and_then(|mark| mark.secret.as_ref());
+        committed.is_some_and(|secret| mask.ends() == Some((&secret.ends.0, &secret.ends.1)))
+    }
+
     /// Whether the key may do this.
     pub fn holds(&self, scope: &str) -> bool {
         self.scopes.contains(scope)

@@ -430,9 +430,7 @@ fn unmentioned_keys(inputs: &Inputs<'_>, diff: &Diff<'_>) -> (Vec<UnmentionedKey
 /// Whether the key's mark says that this very secret was delivered and committed: its slot only stayed
 /// behind because a run was cut off.
 pub fn is_committed(held: &HeldSecret, live: &Live) -> bool {
-    let Some(key) = live.keys.get(&held.id) else { return false };
-    let committed = key.mark.as_ref().and_then(|mark| mark.secret.as_ref());
-    committed.is_some_and(|secret| held.mask.ends() == Some((secret.ends.0.as_str(), secret.ends.1.as_str())))
+    live.keys.get(&held.id).is_some_and(|key| key.has_committed(&held.mask))
 }
 
 fn notes(inputs: &Inputs<'_>, changes: &[Change]) -> Vec<Note> {

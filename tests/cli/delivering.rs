@@ -72,7 +72,7 @@ fn a_key_with_nowhere_to_go_is_not_created() {
 #[test]
 fn keys_files_from_standard_input_have_no_folder_for_secrets() {
     let rehearsal = Rehearsal::of(CREATE);
-    let ended = run(rehearsal.command(&["apply", "--yes", "-f", "-"]), &format!("{HEAD}{CREATE}")).expect(1);
+    let ended = run(rehearsal.command(&["apply", "--yes", "-f", "-"]), &format!("{HEAD}{CREATE}")).expect(4);
     ended.says("standard input has no folder");
     assert!(rehearsal.writes().is_empty());
 }
@@ -152,6 +152,43 @@ fn a_run_that_is_killed_before_its_commit_is_finished_by_the_next_one() {
     assert_eq!(change(&report, "prod/fresh")["action"], "deliver");
     assert!(rehearsal.sent("POST", "").is_empty());
     assert!(rehearsal.opens(&rehearsal.folder.read(FRESH)));
+    rehearsal.converges();
+}
+
+#[test]
+fn a_commit_whose_every_answer_is_lost_is_found_done() {
+    let rehearsal = Rehearsal::of(CREATE);
+    let before = rehearsal.keys();
+    rehearsal.forget_requests();
+    rehearsal.fault(json!({"method": "PUT", "times": 99, "then": {"drop_after": true}}));
+    let report = rehearsal.apply(&[]).expect(0).json();
+    rehearsal.clear_faults();
+    assert_eq!(fate(&report, "prod/fresh"), "done/confirmed");
+    assert_true(&report, &rehearsal, &before, 1);
+    assert_eq!(rehearsal.folder.escrow(), Vec::<String>::new());
+    rehearsal.converges();
+}
+
+#[test]
+fn a_secret_that_was_committed_does_not_stay_in_the_escrow() {
+    let rehearsal = Rehearsal::of(CREATE);
+    // The answers are lost, and nobody can look whether the key is finished.
+    rehearsal.fault(json!({"method": "PUT", "times": 99, "then": {"drop_after": true}}));
+    rehearsal
+        .fault(json!({"method": "GET", "path_contains": "/api-keys/", "times": 99, "then": {"status": 500}}));
+    rehearsal.apply(&[]).expect(3);
+    rehearsal.clear_faults();
+    assert_eq!(rehearsal.folder.held().len(), 1);
+    rehearsal.forget_requests();
+    let plan = rehearsal.run(&["plan"]).expect(0);
+    plan.says("No changes");
+    plan.says("the escrow still holds a secret");
+    assert_eq!(rehearsal.folder.held().len(), 1, "a plan touches nothing");
+    let apply = rehearsal.run(&["apply", "--yes"]).expect(0);
+    apply.says("No changes");
+    assert!(!apply.said().contains("the escrow still holds"), "{}", apply.said());
+    assert!(rehearsal.writes().is_empty());
+    assert_eq!(rehearsal.folder.escrow(), Vec::<String>::new());
     rehearsal.converges();
 }
 

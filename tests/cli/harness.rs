@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use portkey_sync::emulator::{self, Options, Running, Seed};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -269,7 +269,7 @@ impl Rehearsal {
     }
 
     pub(crate) fn fault(&self, fault: Value) {
-        self.control(reqwest::Method::POST, "faults", &json!([fault]));
+        self.control(reqwest::Method::POST, "faults", &Value::Array(vec![fault]));
     }
 
     /// Faults that are still to come.

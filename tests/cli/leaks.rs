@@ -1,8 +1,8 @@
 //! No secret is shown anywhere, however much is logged and whatever fails.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::harness::{CREATE, DELETE, Ended, Rehearsal, SEED, UPDATES, Underway, run};
+use crate::harness::{CREATE, DELETE, Ended, Folder, Rehearsal, SEED, UPDATES, Underway, run};
 
 /// Every run, loud, in every format.
 const FORMATS: [[&str; 5]; 3] = [
@@ -89,8 +89,8 @@ fn a_service_that_repeats_the_api_key_in_an_error_does_not_make_us_repeat_it() {
 #[test]
 fn an_api_key_from_a_file_is_not_shown_either() {
     let rehearsal = Rehearsal::of(UPDATES);
-    rehearsal.folder.write(".portkey-sync/key", &format!("{}\n", rehearsal.admin_key()));
-    let mut command = rehearsal.command(&["apply", "--yes", "-vvv", "--api-key-file", ".portkey-sync/key"]);
+    rehearsal.folder.write("secrets/admin", &format!("{}\n", rehearsal.admin_key()));
+    let mut command = rehearsal.command(&["apply", "--yes", "-vvv", "--api-key-file", "secrets/admin"]);
     command.env_remove("PORTKEY_ADMIN_API_KEY");
     let ended = run(command, "").expect(0);
     search(&rehearsal, &[ended]);
@@ -118,5 +118,22 @@ fn text_of_the_service_cannot_play_with_the_terminal() {
         assert!(!ended.said().contains('\u{1b}'), "{}", ended.said());
         assert!(ended.said().contains("evil"), "{}", ended.said());
         assert!(!ended.said().lines().any(|line| line.starts_with("::")), "{}", ended.said());
+    }
+}
+
+#[test]
+fn the_embedded_emulator_shows_no_secret_either() {
+    let folder = Folder::new();
+    folder.write("keys.yaml", include_str!("../../keys.yaml"));
+    let runs = [
+        folder.run(&["plan", "--emulator", "-vvv"]).expect(0),
+        folder.run(&["apply", "--emulator", "--yes", "-vvv", "--log-format", "json"]).expect(0),
+        folder.run(&["import", "--emulator", "-vvv"]).expect(0),
+    ];
+    let state: Value = serde_json::from_str(&folder.read(".portkey-sync/emulator.json")).unwrap();
+    let issued = state["world"]["issued"].as_array().unwrap();
+    assert!(issued.len() > 40);
+    for secret in issued.iter().map(|issued| issued["secret"].as_str().unwrap()) {
+        assert!(runs.iter().all(|ended| !ended.said().contains(secret)), "a secret was shown");
     }
 }

@@ -212,7 +212,7 @@ fn the_command_that_a_plan_ends_with_applies_exactly_that_plan() {
         &["plan"][..],
         &["plan", "--target", "alpha"],
         &["plan", "--prune", "-f", "my keys.yaml", "--max-deletes", "5"],
-        &["plan", "--self", "11111111-0000-4000-8000-000000000001", "--work-dir", "elsewhere"],
+        &["plan", "--work-dir", "elsewhere", "--self"],
         &["plan", "--secrets-file", "new secrets.jsonl", "--assume-complete"],
         &["plan", "--base-url"],
     ] {
@@ -220,8 +220,13 @@ fn the_command_that_a_plan_ends_with_applies_exactly_that_plan() {
         let rehearsal = Rehearsal::of(&keys);
         rehearsal.folder.write("my keys.yaml", &format!("{HEAD}{keys}"));
         let base_url = rehearsal.base_url();
+        let own_id = rehearsal.named("admin")[0]["id"].as_str().unwrap().to_owned();
         let is_flag = args.ends_with(&["--base-url"]);
-        let args = if is_flag { [args, &[base_url.as_str()]].concat() } else { args.to_vec() };
+        let args = match args.last() {
+            Some(&"--base-url") => [args, &[base_url.as_str()]].concat(),
+            Some(&"--self") => [args, &[own_id.as_str()]].concat(),
+            _ => args.to_vec(),
+        };
         let without_variable = |mut command: std::process::Command| {
             if is_flag {
                 command.env_remove("PORTKEY_BASE_URL");
@@ -291,6 +296,8 @@ fn a_target_is_named_by_as_much_of_its_address_as_is_needed() {
     ended.says("`prod/alpha`");
     ended.says("`organisation/alpha`");
     rehearsal.run(&["plan", "--target", "gama"]).expect(64).says("did you mean `gamma`?");
+    let ended = rehearsal.run(&["plan", "--target", "gama", "--format", "json"]).expect(64);
+    assert_eq!(error_of(&ended)["code"], "usage");
     assert!(rehearsal.writes().is_empty());
     rehearsal.run(&["apply", "--yes", "--target", "prod/alpha", "--target", "gamma"]).expect(0);
     let mut paths: Vec<String> = rehearsal.writes().into_iter().map(|seen| seen.path).collect();
@@ -298,6 +305,14 @@ fn a_target_is_named_by_as_much_of_its_address_as_is_needed() {
     assert_eq!(paths.len(), 2);
     assert!(paths[0].ends_with(crate::harness::ALPHA) && paths[1].ends_with(crate::harness::GAMMA));
     rehearsal.run(&["apply", "--yes", "--prune", "--target", "beta"]).expect(4).says("--prune");
+}
+
+#[test]
+fn a_self_that_is_no_live_key_is_wrong_usage() {
+    let rehearsal = Rehearsal::of(UPDATES);
+    let ended = rehearsal.run(&["apply", "--yes", "--self", "00000000-0000-4000-8000-00000000dead"]);
+    ended.expect(64).says("--self takes the id of the key that portkey-sync runs with");
+    assert!(rehearsal.writes().is_empty());
 }
 
 #[test]

@@ -241,11 +241,9 @@ fn a_change_by_somebody_else_right_after_ours_is_seen() {
 #[test]
 fn a_value_that_the_service_keeps_is_said_and_not_fought_over() {
     let rehearsal = Rehearsal::of(ONE);
-    rehearsal.put(ALPHA, &json!({"scopes": ["completions.write"]}));
-    rehearsal.forget_requests();
     // It touches the key, answers `{}`, and keeps its own value.
     rehearsal.fault(json!({"method": "PUT", "then": {"status": 200, "body": {},
-        "edit": {"key": ALPHA, "body": {"scopes": ["completions.write"]}}}}));
+        "edit": {"key": ALPHA, "body": {"rate_limits": [{"type": "requests", "unit": "rpm", "value": 5}]}}}}));
     let ended = rehearsal.run(&["apply", "--yes"]).expect(3);
     ended.says("`prod/alpha`: the service took the call but keeps its own value of");
     ended.says("nothing is sent twice");
