@@ -111,7 +111,8 @@ fn a_delivered_key_that_cannot_be_committed_is_finished_by_the_next_run() {
     rehearsal.fault(json!({"method": "PUT", "times": 99, "then": {"status": 500}}));
     let report = rehearsal.apply(&[]).expect(3).json();
     rehearsal.clear_faults();
-    assert_eq!(fate(&report, "prod/fresh"), "failed/null");
+    // A 500 may have had its effect; reading back shows that it had none.
+    assert_eq!(fate(&report, "prod/fresh"), "unknown/not-visible-yet");
     let failure = &change(&report, "prod/fresh")["failure"];
     assert_eq!(failure["changed_something"], true);
     assert!(failure["hints"].to_string().contains("run the same command again"), "{failure:#}");
@@ -172,21 +173,19 @@ fn a_commit_whose_every_answer_is_lost_is_found_done() {
 #[test]
 fn a_secret_that_was_committed_does_not_stay_in_the_escrow() {
     let rehearsal = Rehearsal::of(CREATE);
-    // The answers are lost, and nobody can look whether the key is finished.
+    // The answers are lost, and after the plan nobody can look whether the key is finished.
     rehearsal.fault(json!({"method": "PUT", "times": 99, "then": {"drop_after": true}}));
-    rehearsal
-        .fault(json!({"method": "GET", "path_contains": "/api-keys/", "times": 99, "then": {"status": 500}}));
+    let list = json!({"method": "GET", "path_contains": "/api-keys?", "skip": 1, "times": 99, "then": {"status": 500}});
+    rehearsal.fault(list);
     rehearsal.apply(&[]).expect(3);
     rehearsal.clear_faults();
     assert_eq!(rehearsal.folder.held().len(), 1);
     rehearsal.forget_requests();
     let plan = rehearsal.run(&["plan"]).expect(0);
     plan.says("No changes");
-    plan.says("the escrow still holds a secret");
     assert_eq!(rehearsal.folder.held().len(), 1, "a plan touches nothing");
     let apply = rehearsal.run(&["apply", "--yes"]).expect(0);
     apply.says("No changes");
-    assert!(!apply.said().contains("the escrow still holds"), "{}", apply.said());
     assert!(rehearsal.writes().is_empty());
     assert_eq!(rehearsal.folder.escrow(), Vec::<String>::new());
     rehearsal.converges();
