@@ -7,6 +7,8 @@ use std::io::Write;
 use futures_util::future::join3;
 
 use crate::api::{ApiError, Page, ReadApi};
+use crate::desired::parse_str;
+use crate::diagnostic::Severity;
 use crate::diff::diff;
 use crate::import::{ImportOptions, import};
 use crate::live::{Names, hydrate, refresh};
@@ -60,6 +62,14 @@ pub(super) async fn run(
     session.close().await;
 
     let imported = import(&live, &options);
+    let read_back = parse_str("import", &imported.text);
+    if let Some(error) = read_back.diagnostics.iter().find(|found| found.severity == Severity::Error) {
+        return Err(CommandError::message(format!(
+            "the file that was to be written is not valid: {}",
+            error.message
+        ))
+        .hint("this is a mistake in portkey-sync; nothing was written"));
+    }
     match &args.output {
         None => output.data(&imported.text),
         Some(path) => {

@@ -5,6 +5,8 @@
 
 mod factor;
 mod fields;
+#[cfg(test)]
+mod tests;
 mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,17 +72,25 @@ pub fn import(live: &Live, options: &ImportOptions) -> Imported {
     for key in sorted {
         match admit(key, options) {
             Ok(()) => {
-                unknown_scopes.extend(key.scopes.iter().filter(|scope| fields::is_unknown(scope)).cloned());
-                entries.push(entry(key, options));
+                let mut entry = entry(key, options);
+                let unknown: BTreeSet<String> =
+                    key.scopes.iter().filter(|scope| fields::is_unknown(scope)).cloned().collect();
+                match drop_what_is_invalid(&mut entry, &unknown) {
+                    Ok(()) => {
+                        // Only scopes that are still there need to be known.
+                        if entry.fields.contains_key("scopes") {
+                            unknown_scopes.extend(unknown);
+                        }
+                        entries.push(entry);
+                    }
+                    Err(reason) => left_out.push(format!("`{}` ({}): {reason}", key.name, key.id)),
+                }
             }
             Err(Some(reason)) => left_out.push(reason),
             Err(None) => {}
         }
     }
     let keys = entries.len();
-    for entry in &mut entries {
-        drop_what_is_invalid(entry, &unknown_scopes);
-    }
 
     let mut text = format!(
         "# Written by `portkey-sync import`: {keys} live {}. Fields that are not set are not managed.\n",
@@ -165,7 +175,9 @@ fn entry(key: &LiveKey, options: &ImportOptions) -> Entry {
         put("type", kind.as_str());
     }
     if let Some(workspace) = &key.workspace {
-        put("workspace_id", options.workspaces.get(workspace).map_or(workspace.as_str(), String::as_str));
+        // A slug that does not look like one is taken for an alias, so such a workspace stands by its UUID.
+        let slug = options.workspaces.get(workspace).filter(|slug| slug.starts_with("ws-"));
+        put("workspace_id", slug.map_or(workspace.as_str(), String::as_str));
     }
     if let Some(user) = key.user.as_ref().filter(|_| key.kind == Some(KeyKind::WorkspaceUser)) {
         put("user_id", options.users.get(user).map_or(user.as_str(), String::as_str));
@@ -174,7 +186,12 @@ fn entry(key: &LiveKey, options: &ImportOptions) -> Entry {
     if key.mark.as_ref().is_some_and(|mark| mark.keep) {
         identity.insert("protected".into(), true.into());
     }
-    let (fields, mut comments) = fields::fields(key, &options.configs);
+    let (mut fields, mut comments) = fields::fields(key, &options.configs);
+    // A name without a dot is a scope set in a keys file, so the whole list cannot be said.
+    if let Some(scope) = key.scopes.iter().find(|scope| !scope.contains('.')) {
+        fields.shift_remove("scopes");
+        comments.push(format!("scopes are not managed here: `{scope}` has no dot"));
+    }
     if options.managed_by.is_none()
         && let Some(by) = key.mark.as_ref().and_then(|mark| mark.by.as_ref())
     {
@@ -183,11 +200,14 @@ fn entry(key: &LiveKey, options: &ImportOptions) -> Entry {
     Entry { identity, fields, comments }
 }
 
-/// Leaves out what a keys file would refuse: limits that the service accepted and we would not.
-fn drop_what_is_invalid(entry: &mut Entry, unknown_scopes: &BTreeSet<String>) {
-    let known: Value = unknown_scopes.iter().map(|scope| Value::from(scope.as_str())).collect();
-    // Every round takes one field away, so this ends.
-    while !entry.fields.is_empty() {
+/// Leaves out what a keys file would refuse: limits that the service accepted and we would not. A key that
+/// cannot even be named is left out whole.
+fn drop_what_is_invalid(entry: &mut Entry, unknown_scopes: &BTreeSet<String>) -> Result<(), String> {
+    // Every round but the last takes one field away, so this ends.
+    loop {
+        let has_scopes = entry.fields.contains_key("scopes");
+        let known: Value =
+            unknown_scopes.iter().filter(|_| has_scopes).map(|scope| Value::from(scope.as_str())).collect();
         let mut whole = entry.identity.clone();
         whole.extend(entry.fields.clone());
         let mut root = Mapping::new();
@@ -197,11 +217,11 @@ fn drop_what_is_invalid(entry: &mut Entry, unknown_scopes: &BTreeSet<String>) {
         let text = yaml::block(&Value::Mapping(root));
         let loaded = parse_str("import", &text);
         let Some(error) = loaded.diagnostics.iter().find(|found| found.severity == Severity::Error) else {
-            return;
+            return Ok(());
         };
         let line = error.primary.as_ref().map_or(0, |label| loaded.sources.place(label.span).line);
         let Some(field) = field_at(&text, line).filter(|field| entry.fields.contains_key(field)) else {
-            return;
+            return Err(error.message.clone());
         };
         entry.fields.shift_remove(&field);
         entry.comments.push(format!("{field} is not managed here: {}", error.message));
