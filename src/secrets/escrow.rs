@@ -90,10 +90,10 @@ impl Escrow {
             match read(&path) {
                 Ok(content) if self.slot_path(&content.nonce) == path => held.extend(content.into_held()),
                 Ok(_) => {
-                    tracing::warn!(path = %path.display(), "this file in the escrow bears another slot's name")
+                    tracing::warn!(path = %path.display(), "this file in the escrow bears another slot's name");
                 }
                 Err(error) => {
-                    tracing::warn!(path = %path.display(), %error, "this file in the escrow cannot be read")
+                    tracing::warn!(path = %path.display(), %error, "this file in the escrow cannot be read");
                 }
             }
         }
