@@ -317,6 +317,20 @@ fn ending(report: &Report, plan: &Plan, exit_code: Option<u8>, style: &Style) ->
         );
         out.push_str(&paragraph("", &text, style));
         out.push_str(&deliveries(report, style));
+        // What was tried went well; what was not tried is why the run does not end with 0.
+        let blocked = plan.blocked.len();
+        if blocked > 0 {
+            let names: Vec<String> = plan.blocked.iter().map(|blocked| blocked.address.to_string()).collect();
+            let text = format!(
+                "{} {} blocked and {} a person: {}{}",
+                count(blocked, "key"),
+                choose(blocked, "is", "are"),
+                choose(blocked, "needs", "need"),
+                escape(&some_of(&names, NAMES)),
+                code(exit_code)
+            );
+            out.push_str(&paragraph("", &text, style));
+        }
         return out;
     }
     out.push_str(&deliveries(report, style));
@@ -342,15 +356,19 @@ fn ending(report: &Report, plan: &Plan, exit_code: Option<u8>, style: &Style) ->
     if blocked > 0 {
         counts.push(format!("{blocked} blocked"));
     }
-    let code = exit_code.map_or_else(String::new, |code| format!(" (exit code {code})"));
     let text = format!(
-        "{}; {} of {} made{code}",
+        "{}; {} of {} made{}",
         counts.join(", "),
         report.writes(),
-        count(plan.writes().total(), "write")
+        count(plan.writes().total(), "write"),
+        code(exit_code)
     );
     out.push_str(&paragraph("", &text, style));
     out
+}
+
+fn code(exit_code: Option<u8>) -> String {
+    exit_code.map_or_else(String::new, |code| format!(" (exit code {code})"))
 }
 
 fn deliveries(report: &Report, style: &Style) -> String {

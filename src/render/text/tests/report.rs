@@ -1,3 +1,4 @@
+use crate::plan::Plan;
 use crate::render::Style;
 use crate::render::samples::*;
 use crate::render::text;
@@ -5,10 +6,20 @@ use crate::report::Event;
 
 #[test]
 fn a_run_without_trouble_ends_in_two_lines() {
-    let plan = story();
+    let plan = Plan { blocked: Vec::new(), ..story() };
     insta::assert_snapshot!(text::report(&report(&plan), &plan, Some(0), &PLAIN), @"
     Done in 3.1 s: 9 changes, 10 writes, all confirmed by reading back.
     2 secrets delivered to secrets/ws-payments/checkout-eu, secrets/ws-payments/ledger-batch.
+    ");
+}
+
+#[test]
+fn a_run_that_left_something_to_a_person_says_so_beside_its_exit_code() {
+    let plan = story();
+    insta::assert_snapshot!(text::report(&report(&plan), &plan, Some(3), &PLAIN), @"
+    Done in 3.1 s: 9 changes, 10 writes, all confirmed by reading back.
+    2 secrets delivered to secrets/ws-payments/checkout-eu, secrets/ws-payments/ledger-batch.
+    1 key is blocked and needs a person: ws-research/gateway-probe (exit code 3)
     ");
 }
 
