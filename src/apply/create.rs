@@ -4,6 +4,8 @@
 //! mark that commits; empty the escrow. A run that dies in between leaves a key that still carries
 //! its nonce and, if the answer came, a filled slot: the next run delivers it and commits.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use rand::RngExt;
 
@@ -19,7 +21,7 @@ use crate::secrets::{Slot, deliver, probe};
 /// A secret that has just been issued.
 struct Issued {
     id: KeyId,
-    secret: Secret,
+    secret: Arc<Secret>,
     at: Timestamp,
 }
 
@@ -31,9 +33,9 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
         commit: &Commit,
         report: &mut ChangeReport,
     ) -> Outcome {
-        let folder = self.options.sink_folder.as_deref();
         for delivery in &commit.deliveries {
-            if let Err(error) = probe(delivery, folder) {
+            let (to, folder) = (delivery.clone(), self.options.sink_folder.clone());
+            if let Err(error) = on_disk(move || probe(&to, folder.as_deref())).await {
                 let what = format!(
                     "the key was not created, since {} could not take its secret",
                     sink_name(delivery)
@@ -42,7 +44,8 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
             }
         }
         let nonce = nonce();
-        let mut slot = match self.escrow.reserve(&nonce, address) {
+        let (escrow, name, owner) = (self.escrow.clone(), nonce.clone(), address.clone());
+        let mut slot = match on_disk(move || escrow.reserve(&name, &owner)).await {
             Ok(slot) => slot,
             Err(error) => {
                 self.halt();
@@ -58,7 +61,7 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
                 report.writes += 1;
                 note_retries(report, created.attempts);
                 let at = created.answered_at.unwrap_or_else(Timestamp::now);
-                Issued { id: created.id, secret: created.secret, at }
+                Issued { id: created.id, secret: Arc::new(created.secret), at }
             }
             Err(error) => match self.recover(&error, &nonce, report).await {
                 Ok(issued) => issued,
@@ -75,7 +78,13 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
             },
         };
         report.id = Some(issued.id.clone());
-        if let Err(error) = slot.store(&issued.id, &issued.secret, issued.at) {
+        let (id, secret, at) = (issued.id.clone(), Arc::clone(&issued.secret), issued.at);
+        let (slot, stored) = on_disk(move || {
+            let stored = slot.store(&id, &secret, at);
+            (slot, stored)
+        })
+        .await;
+        if let Err(error) = stored {
             self.halt();
             let failure =
                 local_failure("the key was created, but its secret could not be kept", &error, None);
@@ -119,7 +128,7 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
         }
         match self.escrow.open(&held.nonce) {
             Ok((slot, secret)) => {
-                let issued = Issued { id: id.clone(), secret, at: held.issued_at };
+                let issued = Issued { id: id.clone(), secret: Arc::new(secret), at: held.issued_at };
                 self.finish(address, &issued, commit, slot, report).await
             }
             Err(error) => {
@@ -173,7 +182,7 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
                 report.writes += 1;
                 report.repairs.push(Repair::RotatedToRecover);
                 let at = rotated.answered_at.unwrap_or_else(Timestamp::now);
-                Ok(Issued { id: rotated.id, secret: rotated.secret, at })
+                Ok(Issued { id: rotated.id, secret: Arc::new(rotated.secret), at })
             }
             Err(error) => {
                 let mut failure =
@@ -200,9 +209,11 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
     ) -> Outcome {
         let kept = format!("its secret lies in {}", slot.path().display());
         let again = "then run the same command again: it delivers this secret and creates nothing".to_owned();
-        let folder = self.options.sink_folder.as_deref();
         for delivery in &commit.deliveries {
-            if let Err(error) = deliver(delivery, folder, address, &issued.id, &issued.secret) {
+            let (to, folder) = (delivery.clone(), self.options.sink_folder.clone());
+            let (owner, id, secret) = (address.clone(), issued.id.clone(), Arc::clone(&issued.secret));
+            let delivered = on_disk(move || deliver(&to, folder.as_deref(), &owner, &id, &secret)).await;
+            if let Err(error) = delivered {
                 let what = format!(
                     "the key was created, but its secret was not delivered to {}",
                     sink_name(delivery)
@@ -219,7 +230,7 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
         match self.writer.update_key(&issued.id, &body).await {
             Ok(accepted) => {
                 note_accepted(report, &accepted);
-                if let Err(error) = slot.discard() {
+                if let Err(error) = on_disk(move || slot.discard()).await {
                     tracing::warn!(%error, "the secret is delivered and committed, but its escrow slot stays behind");
                 }
                 Outcome::Done
@@ -244,6 +255,15 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
                 }
             }
         }
+    }
+}
+
+/// Does work on files beside the calls, so that flushing one key's secret does not hold up the others.
+async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        // The work itself cannot be cancelled, so this is its own panic, carried on.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 
