@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use portkey_sync::emulator::{Options, Seed};
+use portkey_sync::emulator::{Options, RotationPolicyInRows, Seed, Switches};
 use portkey_sync::plan::Plan;
 use rehearsal::{Rehearsal, Request, program};
 use serde_json::{Value, json};
@@ -119,7 +119,10 @@ fn file(uses: Uses) -> String {
 async fn rehearsal(rows_carry_rotation_policy: bool) -> Rehearsal {
     Rehearsal::with(Options {
         seed: Some(Seed::from_yaml_str(&seed().to_string()).unwrap()),
-        list_rows_carry_rotation_policy: rows_carry_rotation_policy,
+        switches: rows_carry_rotation_policy.then_some(Switches {
+            rotation_policy_in_rows: RotationPolicyInRows::Shown,
+            ..Switches::default()
+        }),
         ..Options::default()
     })
     .await

@@ -12,6 +12,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use portkey_sync::emulator::{Seed, Switch, Switches};
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -95,6 +97,24 @@ fn the_second_command_is_what_the_gate_runs() {
     let readme = read("README.md");
     let command = format!("cargo test{}", arguments(&readme, "cargo test"));
     assert!(read(".ci/run").lines().any(|line| line == command), "`{command}` is not in .ci/run");
+}
+
+#[test]
+fn the_page_of_the_emulator_has_the_table_of_its_switches() {
+    let mut table = "| switch | settings | stands for |\n|---|---|---|\n".to_owned();
+    for Switch { name, settings, fact } in Switches::TABLE {
+        let settings = settings
+            .iter()
+            .enumerate()
+            .map(|(at, setting)| if at == 0 { format!("**`{setting}`**") } else { format!("`{setting}`") });
+        let settings = settings.collect::<Vec<_>>().join(", ");
+        table += &format!("| `{name}` | {settings} | {fact} |\n");
+    }
+    let page = read("docs/emulator.md");
+    assert!(page.contains(&format!("\n{table}\n")), "docs/emulator.md lacks this table:\n{table}");
+    let (_, rest) = page.split_once("## Switches").unwrap();
+    let seed = rest.split_once("```yaml\n").and_then(|(_, rest)| rest.split_once("```")).unwrap().0;
+    Seed::from_yaml_str(seed).unwrap_or_else(|error| panic!("{error:?}"));
 }
 
 #[test]

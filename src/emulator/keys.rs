@@ -14,16 +14,12 @@ use super::{
     permissions::{Action, Caller},
     secret::new_secret,
     show,
+    switches::{DeletedKey, MissingListScope, RotationInTransition},
     validate::{self, Field, Patch},
     world::{CreationMode, Key, Kind, SHORTEST_TRANSITION_MS, Status, WorkspaceStatus, World},
 };
 
-pub(super) fn list(
-    world: &World,
-    caller: &Caller,
-    call: &Call,
-    with_policy: bool,
-) -> Result<Answer, Refusal> {
+pub(super) fn list(world: &World, caller: &Caller, call: &Call) -> Result<Answer, Refusal> {
     let kinds = [Kind::OrganisationService, Kind::WorkspaceService, Kind::WorkspaceUser];
     let listable: Vec<Kind> = kinds.iter().copied().filter(|kind| caller.may(Action::List, *kind)).collect();
     if listable.is_empty() {
@@ -34,8 +30,15 @@ pub(super) fn list(
         Some(slug_or_id) => Some(reachable_workspace(world, caller, slug_or_id)?),
         None => caller.workspace_id(),
     };
+    // Keys of the organisation are no part of a workspace's list.
+    let hidden = kinds.iter().any(|kind| {
+        !listable.contains(kind) && (workspace_id.is_none() || *kind != Kind::OrganisationService)
+    });
+    if hidden && world.switches.missing_list_scope == MissingListScope::Forbidden {
+        return Err(Refusal::forbidden("needs the scopes that list every type of key"));
+    }
     let ids: Option<HashSet<&str>> = call.query("ids").map(|ids| ids.split(',').map(str::trim).collect());
-    let show = |key| show::row(key, &world.organisation, with_policy);
+    let show = |key| show::row(key, world);
     if listable.len() == kinds.len() && workspace_id.is_none() && ids.is_none() {
         // What a client asks for most, page after page: nothing to filter, so only the page is looked at.
         return Ok(page.answer_all(world.keys.len(), world.keys.iter(), show));
@@ -51,7 +54,7 @@ pub(super) fn list(
 
 pub(super) fn get(world: &World, caller: &Caller, id: &str) -> Result<Answer, Refusal> {
     let key = reachable_key(world, caller, id, Action::Read)?;
-    Ok(Answer::ok(show::object(key, &world.organisation)))
+    Ok(Answer::ok(show::object(key, world)))
 }
 
 pub(super) fn create(
@@ -95,7 +98,7 @@ pub(super) fn create(
         last_updated_at: whole_second(now),
         creation_mode: CreationMode::Api,
         scopes: Vec::new(),
-        rate_limits: Vec::new(),
+        rate_limits: None,
         usage_limits: None,
         usage: 0.0,
         last_reset_at: None,
@@ -147,8 +150,12 @@ pub(super) fn rotate(
     let policy = key.rotation_policy.as_ref();
     let asked = validate::transition(&call.object()?, policy)?;
     if key.in_transition(now) {
-        // At most two live secrets; the code of the refusal is inferred (portkey-api.md 4).
-        return Err(Refusal::invalid("an earlier rotation is in transition"));
+        // At most two live secrets (portkey-api.md 4).
+        let reason = "an earlier rotation is in transition";
+        return Err(match world.switches.rotation_in_transition {
+            RotationInTransition::Invalid => Refusal::invalid(reason),
+            RotationInTransition::Conflict => Refusal::conflict(reason),
+        });
     }
     let usual = policy.map_or(SHORTEST_TRANSITION_MS, |policy| policy.key_transition_period_ms);
     let secret = new_secret();
@@ -183,7 +190,11 @@ fn reachable_key<'a>(
     id: &str,
     action: Action,
 ) -> Result<&'a Key, Refusal> {
-    let key = world.keys.get(id).ok_or_else(|| Refusal::not_found("no such key"))?;
+    let gone = || match world.switches.deleted_key {
+        DeletedKey::NotFound => Refusal::not_found("no such key"),
+        DeletedKey::Forbidden => Refusal::forbidden("no such key"),
+    };
+    let key = world.keys.get(id).ok_or_else(gone)?;
     caller.check(action, key.kind, key.workspace_id.as_deref())?;
     Ok(key)
 }

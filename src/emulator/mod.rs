@@ -24,6 +24,7 @@ mod seed;
 mod server;
 mod show;
 mod store;
+mod switches;
 mod validate;
 mod workers;
 mod world;
@@ -40,6 +41,7 @@ use axum::Router;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 pub use seed::Seed;
+pub use switches::*;
 
 use line::{Line, Lines};
 use server::{Inner, Origin, Server};
@@ -60,8 +62,8 @@ pub struct Options {
     pub admin_key: Option<String>,
     /// How long each request waits before it is handled.
     pub latency: Duration,
-    /// Whether list rows show `rotation_policy`; it is not known whether live ones do.
-    pub list_rows_carry_rotation_policy: bool,
+    /// How it answers where the live service is not known; none: as the state or the seed says.
+    pub switches: Option<Switches>,
 }
 
 impl Default for Options {
@@ -73,7 +75,7 @@ impl Default for Options {
             state: None,
             admin_key: None,
             latency: Duration::ZERO,
-            list_rows_carry_rotation_policy: false,
+            switches: None,
         }
     }
 }
@@ -158,15 +160,7 @@ pub enum Error {
 
 /// Starts an emulator on the current Tokio runtime.
 pub async fn start(options: Options) -> Result<Running, Error> {
-    let Options {
-        listen,
-        allow_non_loopback,
-        seed,
-        state,
-        admin_key,
-        latency,
-        list_rows_carry_rotation_policy,
-    } = options;
+    let Options { listen, allow_non_loopback, seed, state, admin_key, latency, switches } = options;
     if !listen.ip().is_loopback() && !allow_non_loopback {
         return Err(Error::NotLoopback { address: listen });
     }
@@ -174,11 +168,11 @@ pub async fn start(options: Options) -> Result<Running, Error> {
         Some(path) => Some(Store::at(path).await?),
         None => None,
     };
-    let mut origin = Origin { seed: seed.unwrap_or_else(Seed::unseeded), admin_key };
+    let mut origin = Origin { seed: seed.unwrap_or_else(Seed::unseeded), admin_key, switches };
     let saved = store.as_ref().map(Store::load).transpose()?.flatten();
     let (world, clock, admin_key) = match saved {
         Some((mut world, clock)) => {
-            let admin_key = origin.ensure_admin(&mut world, clock.now())?;
+            let admin_key = origin.finish(&mut world, clock.now())?;
             (world, clock, admin_key)
         }
         None => origin.build()?,
@@ -187,7 +181,7 @@ pub async fn start(options: Options) -> Result<Running, Error> {
     origin.admin_key = Some(admin_key.clone());
     let inner = Inner::new(world, clock, store);
     inner.save()?;
-    let server = Arc::new(Server::new(origin, latency, list_rows_carry_rotation_policy, inner));
+    let server = Arc::new(Server::new(origin, latency, inner));
 
     let could_not_listen = |source| Error::Listen { address: listen, source };
     let listener = TcpListener::bind(listen).await.map_err(could_not_listen)?;

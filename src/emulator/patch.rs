@@ -6,14 +6,21 @@ use uuid::Uuid;
 use super::{
     call::Refusal,
     clock, permissions,
+    switches::{
+        DescriptionClearing, EmptyAlertEmails, EmptyRateLimits, ExpiredKeyRenewal, ExpiryClearing,
+        MetadataClearing, MetadataInPut, Switches, UsageLimitsInPut,
+    },
     validate::{Field, Patch, UsagePatch},
     world::{Defaults, Key, Status, UsageLimits, World},
 };
+
+type Metadata = serde_json::Map<String, serde_json::Value>;
 
 impl Patch {
     /// Changes `key`, a copy that is stored only if this succeeds.
     pub(super) fn apply(self, key: &mut Key, world: &World, now: Timestamp) -> Result<(), Refusal> {
         let config_id = self.resolve_config(key, world)?;
+        let switches = &world.switches;
         let Self {
             name,
             description,
@@ -33,11 +40,7 @@ impl Patch {
             Field::Null => return Err(Refusal::invalid("name cannot be null")),
             Field::Value(name) => key.name = name,
         }
-        match description {
-            Field::Absent => {}
-            Field::Null => key.description = Some(String::new()),
-            Field::Value(description) => key.description = Some(description),
-        }
+        change_description(description, switches.description_clearing, key);
         match scopes {
             Field::Absent => {}
             Field::Null => return Err(Refusal::invalid("scopes cannot be null")),
@@ -46,18 +49,25 @@ impl Patch {
                 key.scopes = scopes;
             }
         }
-        match rate_limits {
-            Field::Absent => {}
-            Field::Null => key.rate_limits.clear(),
-            Field::Value(limits) => key.rate_limits = limits,
-        }
-        change_usage_limits(usage_limits, key, now)?;
+        let rate_limits = match (switches.empty_rate_limits, is_empty(&rate_limits)) {
+            (EmptyRateLimits::Clears, true) => Field::Null,
+            (EmptyRateLimits::Ignored, true) => Field::Absent,
+            _ => rate_limits,
+        };
+        rate_limits.merge_into(&mut key.rate_limits);
+        change_usage_limits(usage_limits, switches.usage_limits_in_put, key, now)?;
         if reset_usage {
             key.reset_usage(now);
         }
+        let alert_emails = match (switches.empty_alert_emails, is_empty(&alert_emails)) {
+            (EmptyAlertEmails::Clears, true) => Field::Null,
+            (EmptyAlertEmails::Ignored, true) => Field::Absent,
+            _ => alert_emails,
+        };
         alert_emails.merge_into(&mut key.alert_emails);
-        change_expiry(expires_at, key, now);
+        change_expiry(expires_at, switches, key, now);
         rotation_policy.merge_into(&mut key.rotation_policy);
+        let metadata = change_metadata(metadata, switches, key);
         change_defaults(metadata, config_id, allow_config_override.into_option(), key);
         key.last_updated_at = clock::whole_second(now);
         Ok(())
@@ -91,7 +101,26 @@ fn check_scopes(key: &Key, scopes: &[String]) -> Result<(), Refusal> {
     }
 }
 
-fn change_usage_limits(change: Field<UsagePatch>, key: &mut Key, now: Timestamp) -> Result<(), Refusal> {
+fn is_empty<T>(list: &Field<Vec<T>>) -> bool {
+    matches!(list, Field::Value(list) if list.is_empty())
+}
+
+fn change_description(change: Field<String>, clearing: DescriptionClearing, key: &mut Key) {
+    use DescriptionClearing::{ByEmpty, ByNull, Either, Neither};
+    match (change, clearing) {
+        (Field::Absent, _) | (Field::Null, ByEmpty | Neither) => {}
+        (Field::Null, Either | ByNull) => key.description = Some(String::new()),
+        (Field::Value(text), ByNull | Neither) if text.is_empty() => {}
+        (Field::Value(text), _) => key.description = Some(text),
+    }
+}
+
+fn change_usage_limits(
+    change: Field<UsagePatch>,
+    in_put: UsageLimitsInPut,
+    key: &mut Key,
+    now: Timestamp,
+) -> Result<(), Refusal> {
     let before = key.usage_limits.take();
     key.usage_limits = match change {
         Field::Absent => {
@@ -99,7 +128,7 @@ fn change_usage_limits(change: Field<UsagePatch>, key: &mut Key, now: Timestamp)
             return Ok(());
         }
         Field::Null => None,
-        Field::Value(patch) => patch.merged_with(&before.clone().unwrap_or_default(), now)?,
+        Field::Value(patch) => patch.merged_with(&before.clone().unwrap_or_default(), in_put, now)?,
     };
     // Raising the limit reactivates (portkey-api.md 3); a limit beneath the usage exhausts.
     if key.usage_limits != before && key.status != Status::Expired {
@@ -110,8 +139,19 @@ fn change_usage_limits(change: Field<UsagePatch>, key: &mut Key, now: Timestamp)
 
 impl UsagePatch {
     /// The merged limits; none if nothing of them is left.
-    fn merged_with(self, before: &UsageLimits, now: Timestamp) -> Result<Option<UsageLimits>, Refusal> {
-        let mut limits = before.clone();
+    fn merged_with(
+        self,
+        before: &UsageLimits,
+        in_put: UsageLimitsInPut,
+        now: Timestamp,
+    ) -> Result<Option<UsageLimits>, Refusal> {
+        let mut limits = match in_put {
+            UsageLimitsInPut::Merges => before.clone(),
+            // The date belongs to the server and goes with the period.
+            UsageLimitsInPut::Replaces => {
+                UsageLimits { next_usage_reset_at: before.next_usage_reset_at, ..UsageLimits::default() }
+            }
+        };
         self.credit_limit.merge_into(&mut limits.credit_limit);
         self.kind.merge_into(&mut limits.kind);
         self.alert_threshold.merge_into(&mut limits.alert_threshold);
@@ -139,27 +179,46 @@ impl UsagePatch {
     }
 }
 
-/// A future date, or none, revives an expired key: presumed, not proven (portkey-api.md 7).
-fn change_expiry(change: Field<Timestamp>, key: &mut Key, now: Timestamp) {
-    change.merge_into(&mut key.expires_at);
-    if key.status == Status::Expired && !key.has_expired(now) {
+fn change_expiry(change: Field<Timestamp>, switches: &Switches, key: &mut Key, now: Timestamp) {
+    match (change, switches.expiry_clearing) {
+        (Field::Null, ExpiryClearing::Never) => {}
+        (change, _) => change.merge_into(&mut key.expires_at),
+    }
+    let revives = switches.expired_key_renewal == ExpiredKeyRenewal::Revives;
+    if revives && key.status == Status::Expired && !key.has_expired(now) {
         key.status = if key.is_used_up() { Status::Exhausted } else { Status::Active };
         key.expired_alert_sent = false;
     }
 }
 
+/// What is to become of the metadata: the whole map, null if it is cleared.
+fn change_metadata(change: Field<Metadata>, switches: &Switches, key: &Key) -> Field<Metadata> {
+    use MetadataClearing::{ByEmpty, ByNull, Either, Neither};
+    match (change, switches.metadata_clearing) {
+        (Field::Absent, _) | (Field::Null, ByEmpty | Neither) => Field::Absent,
+        (Field::Null, Either | ByNull) => Field::Null,
+        (Field::Value(map), ByNull | Neither) if map.is_empty() => Field::Absent,
+        (Field::Value(map), Either | ByEmpty) if map.is_empty() => Field::Null,
+        (Field::Value(map), _) => match switches.metadata_in_put {
+            MetadataInPut::Replaces => Field::Value(map),
+            MetadataInPut::Merges => {
+                let before = key.defaults.as_ref().and_then(|row| row.metadata.clone());
+                let mut merged = before.unwrap_or_default();
+                merged.extend(map);
+                merged.retain(|_, value| !value.is_null());
+                if merged.is_empty() { Field::Null } else { Field::Value(merged) }
+            }
+        },
+    }
+}
+
 /// The row behind `defaults` appears with the first thing written to it and then stays.
 fn change_defaults(
-    metadata: Field<serde_json::Map<String, serde_json::Value>>,
+    metadata: Field<Metadata>,
     config_id: Field<String>,
     allow_config_override: Option<bool>,
     key: &mut Key,
 ) {
-    // An empty map clears, as null does.
-    let metadata = match metadata {
-        Field::Value(map) if map.is_empty() => Field::Null,
-        other => other,
-    };
     let writes = matches!(metadata, Field::Value(_))
         || matches!(config_id, Field::Value(_))
         || allow_config_override.is_some();

@@ -7,6 +7,7 @@ use std::{collections::HashMap, sync::LazyLock};
 
 use super::{
     call::Refusal,
+    switches::RotationScope,
     world::{Key, Kind},
 };
 
@@ -66,7 +67,6 @@ impl Action {
             Self::Read => "read",
             Self::Update => "update",
             Self::Delete => "delete",
-            // Documented so; the vendor's Terraform docs say `update` (portkey-api.md 4).
             Self::Rotate => "rotate",
         }
     }
@@ -77,11 +77,17 @@ pub(super) struct Caller {
     kind: Kind,
     workspace_id: Option<String>,
     scopes: Vec<String>,
+    rotation_scope: RotationScope,
 }
 
 impl Caller {
-    pub(super) fn of(key: &Key) -> Self {
-        Self { kind: key.kind, workspace_id: key.workspace_id.clone(), scopes: key.scopes.clone() }
+    pub(super) fn of(key: &Key, rotation_scope: RotationScope) -> Self {
+        Self {
+            kind: key.kind,
+            workspace_id: key.workspace_id.clone(),
+            scopes: key.scopes.clone(),
+            rotation_scope,
+        }
     }
 
     /// The workspace that bounds this caller; none for an organisation key.
@@ -94,9 +100,14 @@ impl Caller {
     }
 
     pub(super) fn may(&self, action: Action, kind: Kind) -> bool {
-        let scope = format!("{}.{}", kind.scope_group(), action.word());
+        let holds = |action: Action| self.holds(&format!("{}.{}", kind.scope_group(), action.word()));
+        let suffices = match (action, self.rotation_scope) {
+            (Action::Rotate, RotationScope::Update) => holds(Action::Update),
+            (Action::Rotate, RotationScope::Either) => holds(Action::Rotate) || holds(Action::Update),
+            _ => holds(action),
+        };
         // Scopes of a user key never manage keys (portkey-api.md 1), whatever a seed wrote into it.
-        self.kind != Kind::WorkspaceUser && self.holds(&scope)
+        self.kind != Kind::WorkspaceUser && suffices
     }
 
     /// Whether this caller can reach into the workspace: a workspace key only into its own.
@@ -111,7 +122,8 @@ impl Caller {
         workspace_id: Option<&str>,
     ) -> Result<(), Refusal> {
         if !self.may(action, kind) {
-            return Err(Refusal::forbidden(format!("needs {}.{}", kind.scope_group(), action.word())));
+            let needed = format!("needs the scope to {} {}", action.word(), kind.scope_group());
+            return Err(Refusal::forbidden(needed));
         }
         if !self.reaches(workspace_id) {
             return Err(Refusal::forbidden("the key belongs to another workspace"));

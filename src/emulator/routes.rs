@@ -12,12 +12,7 @@ use super::{
 };
 
 /// Answers a request under `/v1`.
-pub(super) fn dispatch(
-    inner: &mut Inner,
-    call: &Call,
-    now: Timestamp,
-    list_rows_carry_rotation_policy: bool,
-) -> Result<Answer, Refusal> {
+pub(super) fn dispatch(inner: &mut Inner, call: &Call, now: Timestamp) -> Result<Answer, Refusal> {
     let unknown = || Refusal::not_found("no such route");
     let path = call.path.strip_prefix("/v1/").ok_or_else(unknown)?;
     let segments: Vec<&str> = path.trim_end_matches('/').split('/').collect();
@@ -32,11 +27,11 @@ pub(super) fn dispatch(
         ["api-keys", ..] if get && inner.stale_reads > 0 => {
             inner.stale_reads -= 1;
             world.keys.swap_latest();
-            let answer = read_keys(world, caller, call, &segments, list_rows_carry_rotation_policy);
+            let answer = read_keys(world, caller, call, &segments);
             world.keys.swap_latest();
             answer
         }
-        ["api-keys", ..] if get => read_keys(world, caller, call, &segments, list_rows_carry_rotation_policy),
+        ["api-keys", ..] if get => read_keys(world, caller, call, &segments),
         ["api-keys", id, "rotate"] if post => keys::rotate(world, caller, call, id, now),
         ["api-keys", kind, sub_kind] if post => keys::create(world, caller, call, (kind, sub_kind), now),
         ["api-keys", id] if call.method == Method::PUT => keys::update(world, caller, call, id, now),
@@ -56,15 +51,9 @@ pub(super) fn dispatch(
     }
 }
 
-fn read_keys(
-    world: &World,
-    caller: &Caller,
-    call: &Call,
-    segments: &[&str],
-    list_rows_carry_rotation_policy: bool,
-) -> Result<Answer, Refusal> {
+fn read_keys(world: &World, caller: &Caller, call: &Call, segments: &[&str]) -> Result<Answer, Refusal> {
     match segments {
-        ["api-keys"] => keys::list(world, caller, call, list_rows_carry_rotation_policy),
+        ["api-keys"] => keys::list(world, caller, call),
         ["api-keys", id] => keys::get(world, caller, id),
         _ => Err(Refusal::not_found("no such route")),
     }
@@ -75,7 +64,7 @@ fn authenticate(world: &World, call: &Call, now: Timestamp) -> Result<Caller, Re
     let secret = call.secret.as_deref().ok_or_else(|| Refusal::unauthorised("no x-portkey-api-key"))?;
     match world.keys.by_secret(secret).filter(|key| key.accepts(secret, now)) {
         Some(key) if key.has_expired(now) => Err(Refusal::unauthorised("the calling key has expired")),
-        Some(key) => Ok(Caller::of(key)),
+        Some(key) => Ok(Caller::of(key, world.switches.rotation_scope)),
         None => Err(Refusal::unauthorised("no key has this secret")),
     }
 }

@@ -3,6 +3,7 @@
 //! ```yaml
 //! organisation: {id: …, name: Acme}      # optional
 //! clock: 2026-11-23T09:00:00Z            # optional: the virtual clock starts here
+//! switches: {expiry-clearing: never}     # optional: `Switches`
 //! workspaces:
 //!   - {slug: ws-prod-1a2b3c, name: Production}        # id?, status? (active, archived)
 //! users:
@@ -42,6 +43,7 @@ use super::{
     Error,
     clock::whole_second,
     secret::new_secret,
+    switches::Switches,
     world::{
         Config, CreationMode, Defaults, Key, Keys, Kind, Organisation, RateLimit, RotationPolicy, Status,
         UsageLimits, User, Workspace, WorkspaceStatus, World,
@@ -54,6 +56,7 @@ use super::{
 pub struct Seed {
     organisation: SeedOrganisation,
     pub(super) clock: Option<Timestamp>,
+    switches: Switches,
     workspaces: Vec<SeedWorkspace>,
     users: Vec<SeedUser>,
     configs: Vec<SeedConfig>,
@@ -184,6 +187,7 @@ impl Seed {
             keys: Keys::default(),
             issued: Vec::new(),
             admin: None,
+            switches: self.switches,
         };
         unique("workspace slug", world.workspaces.iter().map(|workspace| workspace.slug.as_str()))?;
         unique("user e-mail", world.users.iter().map(|user| user.email.as_str()))?;
@@ -319,7 +323,7 @@ impl SeedKey {
             last_updated_at: whole_second(self.last_updated_at.unwrap_or(created_at)),
             creation_mode: self.creation_mode.unwrap_or(CreationMode::Ui),
             scopes: self.scopes.clone(),
-            rate_limits: self.rate_limits.clone().unwrap_or_default(),
+            rate_limits: self.rate_limits.clone(),
             usage_limits,
             usage: self.usage.or(spent).unwrap_or_default(),
             last_reset_at: self.last_reset_at,

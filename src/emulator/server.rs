@@ -28,6 +28,7 @@ use super::{
     routes,
     seed::Seed,
     store::Store,
+    switches::Switches,
     world::World,
 };
 
@@ -35,7 +36,6 @@ use super::{
 pub(super) struct Server {
     pub(super) latency: Duration,
     pub(super) origin: Origin,
-    pub(super) list_rows_carry_rotation_policy: bool,
     inner: Mutex<Inner>,
 }
 
@@ -44,6 +44,8 @@ pub(super) struct Origin {
     pub(super) seed: Seed,
     /// The administrative secret to use, whatever the seed says.
     pub(super) admin_key: Option<String>,
+    /// The switches to use, whatever the seed says.
+    pub(super) switches: Option<Switches>,
 }
 
 /// Everything that a request may change.
@@ -62,11 +64,13 @@ impl Origin {
     pub(super) fn build(&self) -> Result<(World, Clock, String), Error> {
         let clock = self.seed.clock.map(Clock::starting_at).unwrap_or_default();
         let mut world = self.seed.build(clock.now())?;
-        let admin = self.ensure_admin(&mut world, clock.now())?;
+        let admin = self.finish(&mut world, clock.now())?;
         Ok((world, clock, admin))
     }
 
-    pub(super) fn ensure_admin(&self, world: &mut World, now: Timestamp) -> Result<String, Error> {
+    /// Puts into the world what the caller of `start` decided. Returns the administrative secret.
+    pub(super) fn finish(&self, world: &mut World, now: Timestamp) -> Result<String, Error> {
+        world.switches = self.switches.unwrap_or(world.switches);
         world.ensure_admin(self.admin_key.as_deref(), clock::whole_second(now))
     }
 }
@@ -83,13 +87,8 @@ impl Inner {
 }
 
 impl Server {
-    pub(super) fn new(
-        origin: Origin,
-        latency: Duration,
-        list_rows_carry_rotation_policy: bool,
-        inner: Inner,
-    ) -> Self {
-        Self { latency, origin, list_rows_carry_rotation_policy, inner: Mutex::new(inner) }
+    pub(super) fn new(origin: Origin, latency: Duration, inner: Inner) -> Self {
+        Self { latency, origin, inner: Mutex::new(inner) }
     }
 
     /// The state. Nothing awaits while holding it.
@@ -108,7 +107,7 @@ impl Server {
         }
         let handled = match fired.answer() {
             Some(answer) => Ok(answer),
-            None => routes::dispatch(&mut inner, call, now, self.list_rows_carry_rotation_policy),
+            None => routes::dispatch(&mut inner, call, now),
         };
         let wrote = handled.is_ok() && call.method != Method::GET;
         let saved = if wrote || changed { inner.save() } else { Ok(()) };

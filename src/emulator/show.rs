@@ -5,12 +5,16 @@ use serde_json::{Map, Value, json};
 use super::{
     clock::written,
     secret::mask,
-    world::{Defaults, Key, Organisation, RotationPolicy, Status},
+    switches::{
+        RotationPolicyInRows, Switches, UnsetAlertEmails, UnsetAllowConfigOverride, UnsetDescription,
+        UnsetMetadata, UnsetRateLimits,
+    },
+    world::{Defaults, Key, RotationPolicy, Status, World},
 };
 
 /// The object that a GET by id answers.
-pub(super) fn object(key: &Key, organisation: &Organisation) -> Value {
-    let mut object = common(key, organisation);
+pub(super) fn object(key: &Key, world: &World) -> Value {
+    let mut object = common(key, world);
     let next_reset = key.usage_limits.as_ref().and_then(|limits| limits.next_usage_reset_at);
     object.insert("next_usage_reset_at".into(), next_reset.map(written).into());
     if let Some(Value::Object(defaults)) = object.get_mut("defaults") {
@@ -24,22 +28,23 @@ pub(super) fn object(key: &Key, organisation: &Organisation) -> Value {
     Value::Object(object)
 }
 
-/// The thinner object in a list. Whether live rows carry `rotation_policy` is not verified, hence the choice.
-pub(super) fn row(key: &Key, organisation: &Organisation, with_rotation_policy: bool) -> Value {
-    let mut object = common(key, organisation);
-    if let Some(policy) = key.rotation_policy.as_ref().filter(|_| with_rotation_policy) {
+/// The thinner object in a list.
+pub(super) fn row(key: &Key, world: &World) -> Value {
+    let mut object = common(key, world);
+    let shown = world.switches.rotation_policy_in_rows == RotationPolicyInRows::Shown;
+    if let Some(policy) = key.rotation_policy.as_ref().filter(|_| shown) {
         object.insert("rotation_policy".into(), show_policy(policy));
     }
     Value::Object(object)
 }
 
-fn common(key: &Key, organisation: &Organisation) -> Map<String, Value> {
+fn common(key: &Key, World { organisation, switches, .. }: &World) -> Map<String, Value> {
     let mut object = Map::new();
     let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
     put("id", key.id.as_str().into());
     put("key", mask(&key.secret).into());
     put("name", key.name.as_str().into());
-    put("description", key.description.clone().into());
+    put("description", show_description(key, switches));
     put("type", key.kind.name().into());
     put("organisation_id", organisation.id.as_str().into());
     put("workspace_id", key.workspace_id.clone().into());
@@ -48,23 +53,62 @@ fn common(key: &Key, organisation: &Organisation) -> Map<String, Value> {
     put("created_at", written(key.created_at).into());
     put("last_updated_at", written(key.last_updated_at).into());
     put("creation_mode", json!(key.creation_mode));
-    put("rate_limits", json!(key.rate_limits));
+    put("rate_limits", show_rate_limits(key, switches));
     put("usage_limits", show_usage_limits(key));
     put("reset_usage", Value::Null);
     put("expires_at", key.expires_at.map(written).into());
     put("last_reset_at", key.last_reset_at.map(written).into());
-    put("alert_emails", key.alert_emails.clone().into());
+    put("alert_emails", show_alert_emails(key, switches));
     put("expiry_enforced", 0.into());
-    put("allow_config_override", key.defaults.as_ref().map(|row| u8::from(row.allow_config_override)).into());
+    put("allow_config_override", show_override(key, switches));
     put("api_key_defaults_id", key.defaults.as_ref().map(|row| row.id.as_str()).into());
     put("scopes", json!(key.scopes));
-    put("defaults", show_defaults(key.defaults.as_ref()));
+    put("defaults", show_defaults(key.defaults.as_ref(), switches));
     put("object", "api-key".into());
     object
 }
 
-fn show_defaults(defaults: Option<&Defaults>) -> Value {
-    let metadata = defaults.and_then(|row| row.metadata.clone());
+fn show_description(key: &Key, switches: &Switches) -> Value {
+    let text = key.description.clone();
+    let is_set = text.as_ref().is_some_and(|text| !text.is_empty());
+    match switches.unset_description {
+        UnsetDescription::AsEmpty if !is_set => "".into(),
+        UnsetDescription::AsNull if !is_set => Value::Null,
+        _ => text.into(),
+    }
+}
+
+fn show_rate_limits(key: &Key, switches: &Switches) -> Value {
+    match (&key.rate_limits, switches.unset_rate_limits) {
+        (Some(limits), _) => json!(limits),
+        (None, UnsetRateLimits::AsEmpty) => json!([]),
+        (None, UnsetRateLimits::AsNull) => Value::Null,
+    }
+}
+
+fn show_alert_emails(key: &Key, switches: &Switches) -> Value {
+    match (&key.alert_emails, switches.unset_alert_emails) {
+        (Some(emails), _) => json!(emails),
+        (None, UnsetAlertEmails::AsNull) => Value::Null,
+        (None, UnsetAlertEmails::AsEmpty) => json!([]),
+    }
+}
+
+/// An integer, not a boolean (portkey-api.md 2.3).
+fn show_override(key: &Key, switches: &Switches) -> Value {
+    match (&key.defaults, switches.unset_allow_config_override) {
+        (Some(row), _) => u8::from(row.allow_config_override).into(),
+        (None, UnsetAllowConfigOverride::AsNull) => Value::Null,
+        (None, UnsetAllowConfigOverride::AsOne) => 1.into(),
+    }
+}
+
+fn show_defaults(defaults: Option<&Defaults>, switches: &Switches) -> Value {
+    let metadata = match (defaults.and_then(|row| row.metadata.clone()), switches.unset_metadata) {
+        (Some(metadata), _) => Value::Object(metadata),
+        (None, UnsetMetadata::AsNull) => Value::Null,
+        (None, UnsetMetadata::AsEmpty) => json!({}),
+    };
     let config_id = defaults.and_then(|row| row.config_id.clone());
     json!({"metadata": metadata, "config_id": config_id})
 }

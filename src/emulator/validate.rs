@@ -73,8 +73,7 @@ pub(super) struct Patch {
     pub(super) allow_config_override: Field<bool>,
 }
 
-/// The sub-fields of `usage_limits`; each merges on its own. Whether the live service merges or replaces is not
-/// proven (portkey-api.md 3); merging is the reading under which a forgotten null shows.
+/// The sub-fields of `usage_limits`.
 pub(super) struct UsagePatch {
     pub(super) credit_limit: Field<Number>,
     pub(super) kind: Field<String>,

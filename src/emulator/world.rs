@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Number, Value};
 
-use super::{Error, permissions, secret::new_secret};
+use super::{Error, permissions, secret::new_secret, switches::Switches};
 
 /// Everything that survives a restart, the clock aside.
 #[derive(Serialize, Deserialize)]
@@ -25,6 +25,9 @@ pub(super) struct World {
     pub(super) issued: Vec<Issued>,
     /// The id of the key that `Running::admin_key` tells of.
     pub(super) admin: Option<String>,
+    /// States from before there were switches have none.
+    #[serde(default)]
+    pub(super) switches: Switches,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -139,7 +142,7 @@ pub(super) struct Key {
     pub(super) last_updated_at: Timestamp,
     pub(super) creation_mode: CreationMode,
     pub(super) scopes: Vec<String>,
-    pub(super) rate_limits: Vec<RateLimit>,
+    pub(super) rate_limits: Option<Vec<RateLimit>>,
     pub(super) usage_limits: Option<UsageLimits>,
     pub(super) usage: f64,
     pub(super) last_reset_at: Option<Timestamp>,
@@ -303,7 +306,7 @@ impl World {
             last_updated_at: now,
             creation_mode: CreationMode::Ui,
             scopes: permissions::admin_scopes(),
-            rate_limits: Vec::new(),
+            rate_limits: None,
             usage_limits: None,
             usage: 0.0,
             last_reset_at: None,

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use portkey_sync::emulator::{Options, Seed};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Rehearsal, SEED, assert_envelope, mask, plain, text, with};
+use crate::harness::{Rehearsal, assert_envelope, mask, plain, text, with};
 
 #[tokio::test]
 async fn a_create_answers_a_receipt_with_the_secret_and_nothing_else() {
@@ -55,22 +54,6 @@ async fn a_row_lacks_what_only_a_get_shows() {
     key.as_object_mut().unwrap().remove("rotation_policy").unwrap();
     key["defaults"].as_object_mut().unwrap().remove("allow_config_override").unwrap();
     assert_eq!(row, key);
-}
-
-#[tokio::test]
-async fn rows_carry_the_rotation_policy_if_the_option_says_so() {
-    let rehearsal = Rehearsal::with(Options {
-        seed: Some(Seed::from_yaml_str(SEED).unwrap()),
-        list_rows_carry_rotation_policy: true,
-        ..Options::default()
-    })
-    .await;
-    let (id, _) =
-        rehearsal.create(with(plain(), "rotation_policy", json!({"rotation_period": "weekly"}))).await;
-    let rows = rehearsal.get("/v1/api-keys").await.json;
-    assert_eq!(rows["data"][0]["id"], id.as_str());
-    assert_eq!(rows["data"][0]["rotation_policy"]["rotation_period"], "weekly");
-    assert_eq!(rows["data"][1].get("rotation_policy"), None);
 }
 
 #[tokio::test]

@@ -14,5 +14,6 @@ mod harness;
 mod list;
 mod rotation;
 mod start;
+mod switches;
 mod update;
 mod workers;

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use case::{Case, Writing, case};
-use portkey_sync::emulator::{Options, Seed};
+use portkey_sync::emulator::{Options, RotationPolicyInRows, Seed, Switches};
 use portkey_sync::plan::{Action, Blocked, BlockedReason, Plan, PlanOptions, Prune, Refusal, Request};
 use portkey_sync::report::{Report, Verdict};
 use proptest::prelude::*;
@@ -50,7 +50,10 @@ async fn start(seed: &Value, rows_carry_rotation_policy: bool) -> Rehearsal {
     let seed = seed.to_string().replace('\u{2028}', "\\u2028");
     Rehearsal::with(Options {
         seed: Some(Seed::from_yaml_str(&seed).unwrap()),
-        list_rows_carry_rotation_policy: rows_carry_rotation_policy,
+        switches: rows_carry_rotation_policy.then_some(Switches {
+            rotation_policy_in_rows: RotationPolicyInRows::Shown,
+            ..Switches::default()
+        }),
         ..Options::default()
     })
     .await

@@ -17,13 +17,13 @@ use portkey_sync::plan::{Inputs, Plan, PlanOptions, plan};
 use portkey_sync::report::Report;
 use portkey_sync::secrets::Escrow;
 use reqwest::{Client, Method};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(crate) struct Rehearsal {
     pub(crate) running: Running,
     pub(crate) reader: Reader,
     pub(crate) folder: tempfile::TempDir,
-    writer: Writer,
+    pub(crate) writer: Writer,
     mask: Mask,
     client: Client,
 }
@@ -128,9 +128,27 @@ impl Rehearsal {
             .collect()
     }
 
+    /// Has the emulator misbehave.
+    pub(crate) async fn fault(&self, fault: Value) {
+        self.send(Method::POST, "/_emulator/faults", Some(json!([fault]))).await;
+    }
+
+    /// Lets the emulator's time go by.
+    pub(crate) async fn advance(&self, by: &str) {
+        self.send(Method::POST, "/_emulator/clock", Some(json!({"advance": by}))).await;
+    }
+
     async fn call(&self, method: Method, path: &str) -> Value {
+        self.send(method, path, None).await
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Value {
         let url = format!("http://{}{path}", self.running.local_addr());
-        let request = self.client.request(method, url).header("x-portkey-api-key", self.running.admin_key());
+        let mut request =
+            self.client.request(method, url).header("x-portkey-api-key", self.running.admin_key());
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
         let response = request.send().await.unwrap().error_for_status().unwrap();
         response.json().await.unwrap()
     }
