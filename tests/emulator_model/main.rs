@@ -12,3 +12,4 @@ mod chance;
 mod line;
 mod model;
 mod operations;
+mod year;
