@@ -9,6 +9,7 @@
 )]
 
 mod chance;
+mod kill;
 mod line;
 mod model;
 mod operations;
