@@ -320,14 +320,19 @@ impl Key {
         self.shown.get("rotation_policy").cloned().unwrap_or_default()
     }
 
+    fn rotates(&self) -> bool {
+        !self.policy()["next_rotation_at"].is_null()
+    }
+
     /// The earliest thing that the workers will do to this key.
     fn next_event(&self) -> Option<(Timestamp, Event)> {
         let expiry = instant(&self.shown["expires_at"]).map(|at| at + SignedDuration::from_mins(10));
         let reset = self.limits.get("next_usage_reset_at").and_then(instant);
         // Never three live secrets: a rotation waits for the end of the one before it.
         let until = self.previous.as_ref().map(|(_, until)| *until);
-        let rotation =
-            instant(&self.policy()["next_rotation_at"]).map(|at| until.map_or(at, |until| at.max(until)));
+        // Nor is one ever done before it was asked for.
+        let earliest = instant(&self.shown["last_updated_at"]).max(until);
+        let rotation = instant(&self.policy()["next_rotation_at"]).max(earliest).filter(|_| self.rotates());
         [
             expiry.filter(|_| !self.expired).map(|at| (at, Event::Expiry)),
             reset.map(|at| (at, Event::Reset)),

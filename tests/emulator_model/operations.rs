@@ -681,6 +681,7 @@ impl Run {
             json!({"rotation_period_days": 1}),
             json!({"rotation_period_days": 45, "key_transition_period_ms": 86_400_000}),
             json!({"next_rotation_at": day}),
+            json!({"next_rotation_at": written(self.now)}),
             json!({"rotation_period": "weekly", "next_rotation_at": day, "key_transition_period_ms": 3_600_000}),
         ];
         self.chance.one_of(&policies).clone()
