@@ -190,5 +190,11 @@ fn an_emulator_killed_while_it_writes_has_every_acknowledged_write_and_at_most_o
         check(&known, &found, &in_flight, round);
         known = found;
     }
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        // Of a write that was cut short one file may be left, which the next write replaces.
+        let expected = ["state.json", "state.json.lock", "state.json.new"];
+        assert!(expected.contains(&name.as_str()), "{name} is left behind");
+    }
     assert!(acknowledged > u64::try_from(kills).unwrap(), "only {acknowledged} writes in {kills} rounds");
 }
