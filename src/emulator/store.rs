@@ -89,9 +89,21 @@ impl Store {
         self.write(world, clock).map_err(|source| Error::StateUnwritable { path: self.path.clone(), source })
     }
 
+    /// The file that is to replace the state. It has one name, so that what a killed emulator leaves of it, with
+    /// secrets in it, is gone with the next write; whoever has the lock is the only one to write.
+    fn fresh(&self) -> io::Result<tempfile::NamedTempFile> {
+        let mut name = self.path.file_name().unwrap_or_default().to_owned();
+        name.push(".new");
+        match std::fs::remove_file(self.folder.join(&name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        tempfile::Builder::new().prefix(&name).rand_bytes(0).tempfile_in(&self.folder)
+    }
+
     fn write(&self, world: &World, clock: Clock) -> io::Result<()> {
         // A temporary file is created readable by its owner alone, and keeps that when renamed.
-        let mut file = BufWriter::new(tempfile::NamedTempFile::new_in(&self.folder)?);
+        let mut file = BufWriter::new(self.fresh()?);
         serde_json::to_writer(&mut file, &Saved { format: FORMAT, clock, world })?;
         file.write_all(b"\n")?;
         let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;

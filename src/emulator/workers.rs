@@ -63,12 +63,14 @@ impl Key {
         self.usage_limits.as_ref()?.next_usage_reset_at
     }
 
-    /// A rotation waits for the end of the transition before it: there are never three live secrets.
+    /// A rotation waits for the end of the transition before it: there are never three live secrets. One that was asked
+    /// for on a date that is past happens when it is asked for, lest its transition be over before it begins.
     fn rotation_due(&self) -> Option<Timestamp> {
         if self.status == Status::Expired {
             return None;
         }
         let next = self.rotation_policy.as_ref()?.next_rotation_at?;
+        let next = next.max(self.last_updated_at);
         Some(self.previous.as_ref().map_or(next, |previous| next.max(previous.until)))
     }
 

@@ -75,6 +75,18 @@ async fn a_rotated_caller_gets_in_with_both_secrets_until_the_transition_ends() 
 }
 
 #[tokio::test]
+async fn a_rotation_on_a_date_that_is_past_happens_at_once_and_has_its_whole_transition() {
+    let rehearsal = Rehearsal::start().await;
+    // Moved to the midnight before the present moment.
+    let policy = json!({"next_rotation_at": "2026-11-23T15:30:00Z"});
+    let (id, before) = rehearsal.create(with(plain(), "rotation_policy", policy)).await;
+    assert_ne!(rehearsal.read(&id).await["key"], mask(&before));
+    assert_eq!(rehearsal.models(&before).await, 200, "in transition");
+    rehearsal.advance("31m").await;
+    assert_eq!(rehearsal.models(&before).await, 401);
+}
+
+#[tokio::test]
 async fn every_secret_ever_issued_is_listed_for_tests() {
     let rehearsal = Rehearsal::start().await;
     let (id, first) = rehearsal.create(plain()).await;
