@@ -186,7 +186,7 @@ async fn lives_with(name: &str, setting: &str, owned: bool) {
     let said =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(if kept.is_empty() { 0 } else { 3 }), "{about}: {said}");
-    assert_eq!(said.contains("overridden by the service"), !kept.is_empty(), "{about}: {said}");
+    assert_eq!(said.contains("overridden by the server"), !kept.is_empty(), "{about}: {said}");
     assert_sent_once(&rehearsal.requests().await, &second, &about);
 }
 

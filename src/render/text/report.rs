@@ -342,7 +342,7 @@ fn ending(report: &Report, plan: &Plan, exit_code: Option<u8>, style: &Style) ->
     counts.extend(
         [
             (overwritten, "overwritten"),
-            (overridden, "overridden by the service"),
+            (overridden, "overridden by the server"),
             (failed, "failed"),
             (unknown, "unknown"),
             (moved, "moved"),

@@ -69,7 +69,7 @@ fn a_run_with_every_trouble_says_each_of_them() {
     hint: run `portkey-sync plan`: it shows whatever is not as the files say
 
     interrupted; the calls that were in flight were finished first
-    1 done, 1 overwritten, 1 overridden by the service, 3 failed, 1 unknown, 1 moved, 1 not attempted, 1
+    1 done, 1 overwritten, 1 overridden by the server, 3 failed, 1 unknown, 1 moved, 1 not attempted, 1
     blocked; 3 of 10 writes made (exit code 3)
     ");
 }
