@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn retry_after_is_read_as_seconds_or_as_a_date() {
         let at = http_date("Sun, 06 Nov 1994 08:49:37 GMT");
-        assert_eq!(retry_after("120", None), Some(Duration::from_secs(120)));
+        assert_eq!(retry_after("120", None), Some(Duration::from_mins(2)));
         assert_eq!(retry_after("Sun, 06 Nov 1994 08:50:07 GMT", at), Some(Duration::from_secs(30)));
         assert_eq!(retry_after("Sun, 06 Nov 1994 08:40:00 GMT", at), Some(Duration::ZERO));
         assert_eq!(retry_after("99999999999999999999999", None), Some(Duration::from_secs(u64::MAX)));

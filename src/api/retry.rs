@@ -16,7 +16,7 @@ use super::error::{Effect, ErrorKind, Fault};
 const LONGEST_PAUSE: u32 = 60;
 
 /// No gate stays closed longer, whatever the service asks for.
-const LONGEST_CLOSURE: Duration = Duration::from_secs(24 * 60 * 60);
+const LONGEST_CLOSURE: Duration = Duration::from_hours(24);
 
 /// The methods that are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -231,7 +231,7 @@ mod tests {
     async fn a_closed_gate_holds_everybody_back_and_the_longest_closure_wins() {
         let gate = Gate::new(Duration::ZERO);
         let begun = Instant::now();
-        let deadline = begun + Duration::from_secs(60);
+        let deadline = begun + Duration::from_mins(1);
         gate.pass(deadline).await.unwrap();
         gate.close_for(Duration::from_millis(5));
         gate.close_for(Duration::from_millis(1));
@@ -245,8 +245,8 @@ mod tests {
         let gate = Gate::new(Duration::ZERO);
         gate.close_for(Duration::from_secs(u64::MAX));
         let begun = Instant::now();
-        let wait = gate.pass(begun + Duration::from_secs(60)).await.unwrap_err();
-        assert!(wait > Duration::from_secs(60 * 60));
+        let wait = gate.pass(begun + Duration::from_mins(1)).await.unwrap_err();
+        assert!(wait > Duration::from_hours(1));
         assert!(begun.elapsed() < Duration::from_secs(1));
     }
 }

@@ -132,7 +132,7 @@ impl Settings {
             ca_bundle: None,
             connect_timeout: Duration::from_secs(10),
             timeout: Duration::from_secs(30),
-            retry_deadline: Duration::from_secs(120),
+            retry_deadline: Duration::from_mins(2),
             max_attempts: 5,
             backoff_base: Duration::from_millis(500),
         }

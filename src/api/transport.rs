@@ -25,7 +25,7 @@ const LONGEST_ANSWER: usize = 64 * 1024 * 1024;
 const LONGEST_REFUSAL: usize = 64 * 1024;
 
 /// Longer than any run, and short enough for every clock.
-const LONGEST_DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
+const LONGEST_DEADLINE: Duration = Duration::from_hours(24);
 
 /// The longest reason of a failed connection that is shown.
 const LONGEST_REASON: usize = 200;
