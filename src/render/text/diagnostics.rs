@@ -6,11 +6,14 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{Annotation, AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 
 use super::errors::hint_lines;
-use crate::diagnostic::{Diagnostic, Label, Severity, Source, SourceId, Sources};
+use crate::diagnostic::{Diagnostic, Label, Severity, Source, SourceId, Sources, Span};
 use crate::render::escape::escape_excerpt;
 use crate::render::layout::paragraph;
 use crate::render::words::count;
 use crate::render::{Style, escape};
+
+/// A longer line is named, not shown: nobody reads it, and a thousand complaints about one of megabytes would take minutes.
+const LONGEST_LINE: usize = 10_000;
 
 /// See [`super::diagnostics`].
 pub(super) fn draw(diagnostics: &[Diagnostic], sources: &Sources, style: &Style) -> String {
@@ -32,7 +35,7 @@ fn one(diagnostic: &Diagnostic, sources: &Sources, style: &Style) -> String {
         Severity::Warning => Level::WARNING,
     };
     let excerpts = excerpts(primary.as_ref(), secondary, sources);
-    let mut elements: Vec<Element<'_>> = excerpts.iter().map(Excerpt::snippet).collect();
+    let mut elements: Vec<Element<'_>> = excerpts.iter().map(Excerpt::element).collect();
     if elements.is_empty() {
         elements.push(Origin::path(escape(file)).into());
     }
@@ -54,8 +57,10 @@ struct Excerpt {
     file: String,
     /// Its number.
     line: usize,
-    /// Escaped.
-    text: String,
+    /// Where on it the first mark starts.
+    column: usize,
+    /// Escaped; none for a line that is too long to be shown.
+    text: Option<String>,
     /// Where the text starts in the file.
     start: usize,
     end: usize,
@@ -76,10 +81,13 @@ fn excerpts(primary: Option<&Label>, secondary: &[Label], sources: &Sources) -> 
             excerpt.source == label.span.source && excerpt.start <= start && end <= excerpt.end
         });
         let index = shared.unwrap_or_else(|| {
-            excerpts.push(Excerpt::cut(label.span.source, source, start, end));
+            excerpts.push(Excerpt::cut(label.span, sources, source, start, end));
             excerpts.len() - 1
         });
         let Some(excerpt) = excerpts.get_mut(index) else { continue };
+        if excerpt.text.is_none() {
+            continue;
+        }
         // Where the marks are in the escaped text.
         let offset = |to: usize| escape_excerpt(source.text.get(excerpt.start..to).unwrap_or_default()).len();
         let range = offset(start)..offset(end);
@@ -100,28 +108,34 @@ fn clamp(text: &str, start: usize, end: usize) -> (usize, usize) {
 
 impl Excerpt {
     /// The line on which a mark stands.
-    fn cut(id: SourceId, source: &Source, start: usize, end: usize) -> Self {
+    fn cut(span: Span, sources: &Sources, source: &Source, start: usize, end: usize) -> Self {
         let head = source.text.get(..start).unwrap_or_default();
         let tail = source.text.get(end..).unwrap_or_default();
         let from = head.rfind('\n').map_or(0, |newline| newline + 1);
         let to = end + tail.find('\n').unwrap_or(tail.len());
+        let place = sources.place(span);
         Self {
-            source: id,
+            source: span.source,
             file: escape(&source.name),
-            line: head.matches('\n').count() + 1,
-            text: escape_excerpt(source.text.get(from..to).unwrap_or_default()),
+            line: place.line,
+            column: place.column,
+            text: (to - from <= LONGEST_LINE)
+                .then(|| escape_excerpt(source.text.get(from..to).unwrap_or_default())),
             start: from,
             end: to,
             marks: Vec::new(),
         }
     }
 
-    fn snippet(&self) -> Element<'_> {
+    fn element(&self) -> Element<'_> {
+        let Some(text) = &self.text else {
+            return Origin::path(self.file.as_str()).line(self.line).char_column(self.column).into();
+        };
         let marks = self.marks.iter().map(|(kind, range, text)| {
             let annotation: Annotation<'_> = kind.span(range.clone());
             if text.is_empty() { annotation } else { annotation.label(text.as_str()) }
         });
-        Snippet::source(self.text.as_str())
+        Snippet::source(text.as_str())
             .path(self.file.as_str())
             .line_start(self.line)
             .annotations(marks)

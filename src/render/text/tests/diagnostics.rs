@@ -124,3 +124,24 @@ fn colour_changes_nothing_but_colour() {
     assert_ne!(plain, coloured);
     assert_eq!(plain, crate::render::layout::strip(&coloured));
 }
+
+#[test]
+fn a_line_of_megabytes_is_named_and_not_shown() {
+    let mut sources = Sources::default();
+    let text = format!("keys: [{}x]\n", "1,".repeat(20_000));
+    let start = text.find('x').unwrap();
+    let source = sources.add(Source { name: "wide.yaml".to_owned(), text });
+    let span = Span { source, start, end: start + 1 };
+    let found = Diagnostic {
+        code: "wrong-type",
+        severity: Severity::Error,
+        message: "an entry of `keys` must be a map".to_owned(),
+        file: "wide.yaml".to_owned(),
+        primary: Some(Label { span, text: String::new() }),
+        secondary: Vec::new(),
+        hints: Vec::new(),
+    };
+    let shown = text::diagnostics(&[found], &sources, &PLAIN);
+    assert!(shown.contains("--> wide.yaml:1:40008"), "{shown}");
+    assert!(shown.len() < 300, "{shown}");
+}
