@@ -16,7 +16,7 @@ use super::{
     show,
     switches::{DeletedKey, MissingListScope, RotationInTransition},
     validate::{self, Field, Patch},
-    world::{CreationMode, Key, Kind, SHORTEST_TRANSITION_MS, Status, WorkspaceStatus, World},
+    world::{Key, Kind, SHORTEST_TRANSITION_MS, WorkspaceStatus, World},
 };
 
 pub(super) fn list(world: &World, caller: &Caller, call: &Call) -> Result<Answer, Refusal> {
@@ -87,28 +87,9 @@ pub(super) fn create(
         return Err(Refusal::invalid("name is missing"));
     }
     let mut key = Key {
-        id: Uuid::new_v4().to_string(),
-        name: String::new(),
-        description: None,
-        kind,
         workspace_id: workspace_of_new(world, caller, kind, &body)?,
         user_id: user_of_new(world, kind, &body)?,
-        status: Status::Active,
-        created_at: whole_second(now),
-        last_updated_at: whole_second(now),
-        creation_mode: CreationMode::Api,
-        scopes: Vec::new(),
-        rate_limits: None,
-        usage_limits: None,
-        usage: 0.0,
-        last_reset_at: None,
-        alert_emails: None,
-        expires_at: None,
-        defaults: None,
-        rotation_policy: None,
-        expired_alert_sent: false,
-        secret: new_secret(),
-        previous: None,
+        ..Key::blank(Uuid::new_v4().to_string(), kind, whole_second(now))
     };
     // Writing the counters of a key that has none is meaningless.
     let patch = Patch { reset_usage: false, ..patch };

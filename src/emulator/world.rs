@@ -294,18 +294,32 @@ impl World {
     }
 
     fn new_admin(&self, now: Timestamp) -> Key {
+        let id = super::seed::derived_id(&format!("{}/admin key", self.organisation.id));
         Key {
-            id: super::seed::derived_id(&format!("{}/admin key", self.organisation.id)),
             name: "admin".to_owned(),
             description: Some("The emulator's administrative key".to_owned()),
-            kind: Kind::OrganisationService,
+            creation_mode: CreationMode::Ui,
+            scopes: permissions::admin_scopes(),
+            ..Key::blank(id, Kind::OrganisationService, now)
+        }
+    }
+}
+
+impl Key {
+    /// A key with a new secret and nothing set, made through the API.
+    pub(super) fn blank(id: String, kind: Kind, now: Timestamp) -> Self {
+        Self {
+            id,
+            name: String::new(),
+            description: None,
+            kind,
             workspace_id: None,
             user_id: None,
             status: Status::Active,
             created_at: now,
             last_updated_at: now,
-            creation_mode: CreationMode::Ui,
-            scopes: permissions::admin_scopes(),
+            creation_mode: CreationMode::Api,
+            scopes: Vec::new(),
             rate_limits: None,
             usage_limits: None,
             usage: 0.0,
