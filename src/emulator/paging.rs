@@ -8,6 +8,8 @@ use super::call::{Answer, Call, Refusal};
 const DEFAULT_SIZE: usize = 50;
 /// A larger size is refused, so that a client which counts on it fails here and not by missing rows.
 const LARGEST_SIZE: usize = 100;
+/// The largest integer that every JSON reader keeps exactly; a bound at all is inferred.
+const LARGEST_NUMBER: usize = 9_007_199_254_740_991;
 
 /// Which part of a list is asked for.
 pub(super) struct Page {
@@ -19,7 +21,7 @@ impl Page {
     pub(super) fn read(call: &Call, size: &str, number: &str) -> Result<Self, Refusal> {
         Ok(Self {
             size: parameter(call, size, 1..=LARGEST_SIZE)?.unwrap_or(DEFAULT_SIZE),
-            number: parameter(call, number, 0..=usize::MAX)?.unwrap_or(0),
+            number: parameter(call, number, 0..=LARGEST_NUMBER)?.unwrap_or(0),
         })
     }
 

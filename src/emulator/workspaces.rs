@@ -11,6 +11,7 @@ use super::{
     keys::reachable_workspace,
     paging::Page,
     permissions::Caller,
+    validate::{is_rate_limits_list, is_usage_limits_list},
     world::{User, Workspace, WorkspaceStatus, World},
 };
 
@@ -165,8 +166,8 @@ fn change(workspace: &mut Workspace, body: &Map<String, Value>) -> Result<(), Re
     }
     let fields = [
         ("defaults", Value::is_object as fn(&Value) -> bool, &mut workspace.defaults),
-        ("usage_limits", Value::is_array, &mut workspace.usage_limits),
-        ("rate_limits", Value::is_array, &mut workspace.rate_limits),
+        ("usage_limits", is_usage_limits_list, &mut workspace.usage_limits),
+        ("rate_limits", is_rate_limits_list, &mut workspace.rate_limits),
     ];
     for (name, fits, place) in fields {
         if let Some(value) = shaped(body, name, fits)? {
