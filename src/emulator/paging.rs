@@ -55,8 +55,8 @@ impl Page {
     }
 }
 
-/// The envelope of every list.
-pub(super) fn list(total: usize, rows: &[Value]) -> Answer {
+/// The envelope of every list that has pages.
+fn list(total: usize, rows: &[Value]) -> Answer {
     Answer::ok(json!({"object": "list", "total": total, "data": rows}))
 }
 
