@@ -111,6 +111,8 @@ impl Answer {
 pub(super) struct Refusal {
     status: StatusCode,
     shape: Shape,
+    /// What the path takes, where it does not take the method.
+    allow: Option<HeaderValue>,
     /// For the emulator's log only. It names fields and rules, never values.
     pub(super) reason: String,
 }
@@ -151,13 +153,20 @@ impl Refusal {
         Self::admin(StatusCode::NOT_FOUND, "AB08", "Resource not found", reason)
     }
 
+    /// 405 for a path that is there; how Portkey answers is not known, this is what HTTP asks for.
+    pub(super) fn method_not_allowed(allow: HeaderValue) -> Self {
+        let message = "Method not allowed";
+        let refusal = Self::admin(StatusCode::METHOD_NOT_ALLOWED, "AB01", message, "no such method here");
+        Self { allow: Some(allow), ..refusal }
+    }
+
     /// 502 in HTML: what missing scopes give on create (observed: portkey-api.md 2.2).
     pub(super) fn bad_gateway(reason: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_GATEWAY, shape: Shape::BadGateway, reason: reason.into() }
+        Self::new(StatusCode::BAD_GATEWAY, Shape::BadGateway, reason)
     }
 
     pub(super) fn gateway(status: StatusCode, code: &'static str, message: &'static str) -> Self {
-        Self { status, shape: Shape::Gateway { code, message }, reason: message.to_owned() }
+        Self::new(status, Shape::Gateway { code, message }, message)
     }
 
     fn admin(
@@ -166,10 +175,15 @@ impl Refusal {
         message: &'static str,
         reason: impl Into<String>,
     ) -> Self {
-        Self { status, shape: Shape::Admin { code, message }, reason: reason.into() }
+        Self::new(status, Shape::Admin { code, message }, reason)
+    }
+
+    fn new(status: StatusCode, shape: Shape, reason: impl Into<String>) -> Self {
+        Self { status, shape, allow: None, reason: reason.into() }
     }
 
     pub(super) fn into_answer(self) -> Answer {
+        let headers: Vec<_> = self.allow.into_iter().map(|methods| (header::ALLOW, methods)).collect();
         let body = match self.shape {
             Shape::Admin { code, message } => admin_envelope(code, message),
             Shape::Gateway { code, message } => {
@@ -181,10 +195,10 @@ impl Refusal {
                 let text = "<html><head><title>502 Bad Gateway</title></head>\
                             <body><center><h1>502 Bad Gateway</h1></center></body></html>";
                 let content = Content::Text { content_type, text: text.to_owned() };
-                return Answer { status: self.status, headers: Vec::new(), content };
+                return Answer { status: self.status, headers, content };
             }
         };
-        Answer::json(self.status, body)
+        Answer { status: self.status, headers, content: Content::Json(body) }
     }
 }
 

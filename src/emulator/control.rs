@@ -9,6 +9,7 @@ use super::{
     call::{Answer, Call, Refusal},
     clock::{Clock, written},
     faults::Fault,
+    openapi::openapi,
     server::{Inner, Server},
 };
 
@@ -84,6 +85,7 @@ fn dispatch(server: &Server, inner: &mut Inner, call: &Call) -> Result<Answer, P
             inner.save()?;
             Ok(done())
         }
+        "/_emulator/openapi.json" if get => Ok(Answer::ok(openapi())),
         "/_emulator/secrets" if get => Ok(Answer::ok(secrets(inner))),
         _ => Err(Problem::UnknownRoute),
     }

@@ -8,6 +8,7 @@
 
 mod call;
 mod clock;
+mod configs;
 mod control;
 mod directory;
 mod faults;
@@ -15,6 +16,7 @@ mod gateway;
 mod keys;
 mod line;
 mod log;
+mod openapi;
 mod paging;
 mod patch;
 mod permissions;
@@ -25,8 +27,10 @@ mod server;
 mod show;
 mod store;
 mod switches;
+mod users;
 mod validate;
 mod workers;
+mod workspaces;
 mod world;
 
 use std::{
@@ -40,6 +44,7 @@ use std::{
 use axum::Router;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
+pub use openapi::openapi;
 pub use seed::Seed;
 pub use switches::*;
 

@@ -43,6 +43,11 @@ pub(super) fn may_hold(kind: Kind, scope: &str) -> bool {
     })
 }
 
+/// Every scope that exists.
+pub(super) fn all_scopes() -> Vec<&'static str> {
+    rows().map(|(scope, _)| scope).collect()
+}
+
 /// Every scope that an organisation-service key may hold.
 pub(super) fn admin_scopes() -> Vec<String> {
     rows().filter(|(_, [admin, ..])| *admin).map(|(scope, _)| scope.to_owned()).collect()

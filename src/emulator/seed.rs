@@ -5,7 +5,7 @@
 //! clock: 2026-11-23T09:00:00Z            # optional: the virtual clock starts here
 //! switches: {expiry-clearing: never}     # optional: `Switches`
 //! workspaces:
-//!   - {slug: ws-prod-1a2b3c, name: Production}        # id?, status? (active, archived)
+//!   - {slug: ws-prod-1a2b3c, name: Production}        # id?, icon?, status? (active, archived)
 //! users:
 //!   - {email: ada@example.com}                        # id?, first_name?, last_name?, role?
 //! configs:
@@ -76,6 +76,7 @@ struct SeedWorkspace {
     id: Option<String>,
     slug: String,
     name: String,
+    icon: Option<String>,
     status: Option<WorkspaceStatus>,
 }
 
@@ -154,6 +155,7 @@ impl Seed {
                 id: None,
                 slug: "ws-main-5eed00".to_owned(),
                 name: "Main".to_owned(),
+                icon: None,
                 status: None,
             }],
             users: vec![SeedUser {
@@ -247,8 +249,12 @@ impl SeedWorkspace {
             id: self.id.clone().unwrap_or_else(|| derived_id(&format!("workspace/{}", self.slug))),
             slug: self.slug.clone(),
             name: self.name.clone(),
+            icon: self.icon.clone(),
             description: None,
             defaults: None,
+            usage_limits: None,
+            rate_limits: None,
+            last_updated_at: None,
             status: self.status.unwrap_or(WorkspaceStatus::Active),
             is_default,
             created_at,

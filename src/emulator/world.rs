@@ -36,16 +36,26 @@ pub(super) struct Organisation {
     pub(super) name: String,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Workspace {
     pub(super) id: String,
     pub(super) slug: String,
     pub(super) name: String,
+    /// An emoji that stands before the name.
+    #[serde(default)]
+    pub(super) icon: Option<String>,
     pub(super) description: Option<String>,
     pub(super) defaults: Option<Value>,
+    #[serde(default)]
+    pub(super) usage_limits: Option<Value>,
+    #[serde(default)]
+    pub(super) rate_limits: Option<Value>,
     pub(super) status: WorkspaceStatus,
     pub(super) is_default: bool,
     pub(super) created_at: Timestamp,
+    /// None: as it was created.
+    #[serde(default)]
+    pub(super) last_updated_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +75,7 @@ pub(super) struct User {
     pub(super) created_at: Timestamp,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Config {
     pub(super) id: String,
     pub(super) slug: String,
@@ -265,6 +275,12 @@ impl World {
         self.configs.iter().find(|config| config.id == slug_or_id || config.slug == slug_or_id)
     }
 
+    /// Whether a key is bound to the config.
+    pub(super) fn is_config_used(&self, id: &str) -> bool {
+        let bound = |key: &Key| key.defaults.as_ref().and_then(|row| row.config_id.as_deref()) == Some(id);
+        self.keys.iter().any(bound)
+    }
+
     /// Remembers a secret for `/_emulator/secrets`.
     pub(super) fn note_issued(&mut self, key_id: &str, secret: &str) {
         self.issued.push(Issued { key_id: key_id.to_owned(), secret: secret.to_owned() });
@@ -368,6 +384,11 @@ impl Keys {
     /// All keys in list order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Key> {
         self.ordered.values()
+    }
+
+    /// The ids of the keys that this holds for.
+    pub(super) fn ids(&self, holds: impl Fn(&Key) -> bool) -> Vec<String> {
+        self.iter().filter(|key| holds(key)).map(|key| key.id.clone()).collect()
     }
 
     /// Stores a key, new or changed, as a write that a stale read does not see.

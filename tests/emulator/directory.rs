@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Rehearsal, assert_envelope, names, text};
+use crate::harness::{Rehearsal, assert_envelope, names, plain, text};
 
 #[tokio::test]
 async fn workspaces_are_listed_without_the_archived_unless_asked() {
@@ -116,4 +116,119 @@ async fn a_created_config_can_be_bound_to_a_key() {
     let id = rehearsal.create_plain().await;
     rehearsal.put(&id, json!({"defaults": {"config_id": created["data"]["slug"]}})).await;
     assert_eq!(rehearsal.read(&id).await["defaults"]["config_id"], created["data"]["id"]);
+}
+
+#[tokio::test]
+async fn a_workspace_is_changed_field_by_field_and_answers_nothing() {
+    let rehearsal = Rehearsal::start().await;
+    let path = "/v1/admin/workspaces/ws-prod-1a2b3c";
+    let before = rehearsal.get(path).await.json;
+    rehearsal.advance("1m").await;
+    let body = json!({"description": "Ours", "usage_limits": [{"credit_limit": 10}], "type": "unknown"});
+    let reply = rehearsal.call(Method::PUT, path, body).await;
+    assert_eq!((reply.status.as_u16(), reply.json), (200, json!({})));
+    let after = rehearsal.get(path).await.json;
+    assert_eq!((&after["name"], &after["description"]), (&before["name"], &json!("Ours")));
+    assert_eq!(after["usage_limits"], json!([{"credit_limit": 10}]), "a list here, an object on keys");
+    assert_ne!(after["last_updated_at"], before["last_updated_at"]);
+    rehearsal.call(Method::PUT, path, json!({"description": null, "usage_limits": null})).await;
+    assert_eq!(rehearsal.get(path).await.json["description"], Value::Null);
+    for wrong in
+        [json!({"name": ""}), json!({"name": 1}), json!({"usage_limits": {}}), json!({"defaults": []})]
+    {
+        let reply = rehearsal.call(Method::PUT, path, wrong.clone()).await;
+        assert_envelope(&reply, 400, "AB01", &wrong.to_string());
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_workspace_is_archived_and_its_keys_go_only_by_force() {
+    let rehearsal = Rehearsal::start().await;
+    let path = "/v1/admin/workspaces/ws-prod-1a2b3c";
+    let key = rehearsal.id_of("checkout").await;
+    assert_envelope(&rehearsal.call(Method::DELETE, path, Value::Null).await, 409, "AB07", "it has keys");
+    let reply = rehearsal.call(Method::DELETE, path, json!({"force_delete": true})).await;
+    assert_eq!((reply.status.as_u16(), reply.json), (200, json!({})));
+    assert_envelope(&rehearsal.get(&format!("/v1/api-keys/{key}")).await, 404, "AB08", "its key");
+    assert_envelope(&rehearsal.get(path).await, 403, "AB03", "archived, not gone");
+    let archived = rehearsal.get("/v1/admin/workspaces?status=archived").await.json;
+    assert!(names(&archived).contains(&"Production".to_owned()));
+    let reply = rehearsal.call(Method::POST, "/v1/api-keys/workspace/service", plain()).await;
+    assert_envelope(&reply, 403, "AB03", "no new key in it");
+}
+
+#[tokio::test]
+async fn an_icon_stands_before_the_name_unless_the_plain_one_is_asked_for() {
+    let rehearsal = Rehearsal::of("{workspaces: [{slug: ws-a, name: Rockets, icon: \u{1f680}}]}").await;
+    assert_eq!(names(&rehearsal.get("/v1/admin/workspaces").await.json), ["\u{1f680} Rockets"]);
+    assert_eq!(names(&rehearsal.get("/v1/admin/workspaces?name_format=plain").await.json), ["Rockets"]);
+    assert_eq!(names(&rehearsal.get("/v1/admin/workspaces?exact_name=Rockets").await.json).len(), 1);
+}
+
+#[tokio::test]
+async fn members_of_a_workspace_have_roles_with_a_prefix_and_no_email() {
+    let rehearsal = Rehearsal::start().await;
+    let members = rehearsal.get("/v1/admin/workspaces/ws-prod-1a2b3c/users?page_size=1").await.json;
+    assert_eq!((&members["total"], members["data"].as_array().unwrap().len()), (&json!(2), 1));
+    let all = rehearsal.get("/v1/admin/workspaces/ws-prod-1a2b3c/users").await.json;
+    for member in all["data"].as_array().unwrap() {
+        assert_eq!(member.get("email"), None);
+        let role = if member["first_name"] == "Ada" { "ws-admin" } else { "ws-member" };
+        assert_eq!(member["role"], role);
+    }
+}
+
+#[tokio::test]
+async fn a_role_is_changed_but_not_to_what_it_is() {
+    let rehearsal = Rehearsal::start().await;
+    let bob = rehearsal.get("/v1/admin/users?email=bob@example.com").await.json;
+    let path = format!("/v1/admin/users/{}", text(&bob["data"][0]["id"]));
+    let reply = rehearsal.call(Method::PUT, &path, json!({"role": "admin"})).await;
+    assert_eq!((reply.status.as_u16(), reply.json), (200, json!({})));
+    assert_eq!(rehearsal.get(&path).await.json["role"], "admin");
+    for role in ["admin", "emperor"] {
+        assert_envelope(&rehearsal.call(Method::PUT, &path, json!({"role": role})).await, 400, "AB01", role);
+    }
+}
+
+#[tokio::test]
+async fn the_keys_of_a_removed_user_go_too() {
+    let rehearsal = Rehearsal::start().await;
+    let key = rehearsal.id_of("default_user_key").await;
+    let bob = rehearsal.get("/v1/admin/users?email=bob@example.com").await.json;
+    let path = format!("/v1/admin/users/{}", text(&bob["data"][0]["id"]));
+    assert_eq!(rehearsal.call(Method::DELETE, &path, Value::Null).await.json, json!({}));
+    assert_envelope(&rehearsal.get(&path).await, 404, "AB08", "the user");
+    assert_envelope(&rehearsal.get(&format!("/v1/api-keys/{key}")).await, 404, "AB08", "their key");
+    assert_envelope(&rehearsal.call(Method::DELETE, &path, Value::Null).await, 404, "AB08", "twice");
+}
+
+#[tokio::test]
+async fn a_changed_config_is_a_new_version() {
+    let rehearsal = Rehearsal::start().await;
+    let path = "/v1/configs/pc-routing-9f8e";
+    let before = rehearsal.get(path).await.json;
+    let reply = rehearsal.call(Method::PUT, path, json!({"config": {"cache": {}}, "name": "Other"})).await;
+    let after = rehearsal.get(path).await.json;
+    assert_eq!(after["version_id"], reply.json["data"]["version_id"]);
+    assert_ne!(after["version_id"], before["version_id"]);
+    assert_eq!((&after["name"], &after["config"]), (&json!("Other"), &json!(r#"{"cache":{}}"#)));
+    assert_envelope(
+        &rehearsal.call(Method::PUT, path, json!({"config": "x"})).await,
+        400,
+        "AB01",
+        "no object",
+    );
+}
+
+#[tokio::test]
+async fn a_config_that_a_key_is_bound_to_cannot_be_deleted() {
+    let rehearsal = Rehearsal::start().await;
+    let path = "/v1/configs/pc-routing-9f8e";
+    let id = rehearsal.create_plain().await;
+    rehearsal.put(&id, json!({"defaults": {"config_id": "pc-routing-9f8e"}})).await;
+    assert_envelope(&rehearsal.call(Method::DELETE, path, Value::Null).await, 409, "AB07", "bound");
+    rehearsal.put(&id, json!({"defaults": {"config_id": null}})).await;
+    assert_eq!(rehearsal.call(Method::DELETE, path, Value::Null).await.json, json!({}));
+    assert_envelope(&rehearsal.get(path).await, 404, "AB08", "gone");
 }

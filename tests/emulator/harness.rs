@@ -1,8 +1,12 @@
 //! A started emulator and a client of it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use portkey_sync::emulator::{self, Options, Running, Seed};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
+
+use crate::contract;
 
 pub(crate) const SEED: &str = r#"
 organisation: {name: Acme}
@@ -25,8 +29,9 @@ keys:
       workspace_service_api_keys.update, workspace_service_api_keys.delete, workspace_service_api_keys.rotate,
       workspace_user_api_keys.create, workspace_user_api_keys.list, workspace_user_api_keys.read,
       workspace_user_api_keys.update, workspace_user_api_keys.delete, workspace_user_api_keys.rotate,
-      workspaces.create, workspaces.read, workspaces.list, organisation_users.create, organisation_users.list,
-      organisation_users.read, configs.create, configs.list, configs.read]}
+      workspaces.create, workspaces.read, workspaces.update, workspaces.delete, workspaces.list, workspace_users.list,
+      organisation_users.create, organisation_users.list, organisation_users.read, organisation_users.update,
+      organisation_users.delete, configs.create, configs.list, configs.read, configs.update, configs.delete]}
   - {name: manager, type: workspace-service, workspace: ws-prod-1a2b3c, secret: managers-secret-00000000mgr,
      scopes: [workspace_service_api_keys.create, workspace_service_api_keys.list, workspace_service_api_keys.read,
        workspace_service_api_keys.update, workspace_service_api_keys.delete, workspaces.list, configs.list]}
@@ -39,10 +44,12 @@ keys:
      scopes: [completions.write], usage_limits: {credit_limit: 10, alert_threshold: 8}, usage: 10}
 "#;
 
-/// An emulator and somebody who calls it.
+/// An emulator and somebody who calls it, who holds each answer against the OpenAPI document.
 pub(crate) struct Rehearsal {
     pub(crate) running: Running,
     client: Client,
+    /// Faults were asked for: what is answered need not be what the emulator says by itself.
+    faulty: AtomicBool,
 }
 
 /// Status, body as JSON (null if it is none), body as text, and headers.
@@ -66,7 +73,11 @@ impl Rehearsal {
         // Fails if another test of this process was first, which is as good.
         rustls::crypto::ring::default_provider().install_default().ok();
         let running = emulator::start(options).await.unwrap();
-        Self { running, client: Client::builder().no_proxy().build().unwrap() }
+        Self {
+            running,
+            client: Client::builder().no_proxy().build().unwrap(),
+            faulty: AtomicBool::new(false),
+        }
     }
 
     pub(crate) async fn try_call(
@@ -77,7 +88,7 @@ impl Rehearsal {
         body: Value,
     ) -> reqwest::Result<Reply> {
         let url = format!("http://{}{path}", self.running.local_addr());
-        let mut request = self.client.request(method, url);
+        let mut request = self.client.request(method.clone(), url);
         if !secret.is_empty() {
             request = request.header("x-portkey-api-key", secret);
         }
@@ -87,6 +98,9 @@ impl Rehearsal {
         let response = request.send().await?;
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await?;
+        if !self.faulty.load(Ordering::Relaxed) {
+            contract::assert_kept(&method, path, status, &headers, &text);
+        }
         Ok(Reply { status, json: serde_json::from_str(&text).unwrap_or_default(), text, headers })
     }
 
@@ -150,7 +164,13 @@ impl Rehearsal {
         self.control(Method::POST, "clock", json!({"advance": by})).await;
     }
 
+    /// From here on, answers may be what the OpenAPI document does not say.
+    pub(crate) fn expect_breaches(&self) {
+        self.faulty.store(true, Ordering::Relaxed);
+    }
+
     pub(crate) async fn fault(&self, fault: Value) {
+        self.expect_breaches();
         self.control(Method::POST, "faults", json!([fault])).await;
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use reqwest::Method;
+use reqwest::{Method, header::HeaderValue};
 use serde_json::Value;
 
 use crate::harness::{Rehearsal, assert_envelope, names, plain, text};
@@ -106,9 +106,21 @@ async fn unknown_routes_are_ab08() {
         (Method::GET, "/v1/nowhere"),
         (Method::GET, "/"),
         (Method::GET, "/v2/api-keys"),
-        (Method::PATCH, "/v1/api-keys/x"),
-        (Method::GET, "/v1/api-keys/x/rotate"),
+        (Method::GET, "/v1/api-keys/x/y/z"),
     ] {
         assert_envelope(&rehearsal.call(method, path, Value::Null).await, 404, "AB08", path);
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_does_not_take_a_method_says_which_it_takes() {
+    let rehearsal = Rehearsal::start().await;
+    for (method, path, takes) in [
+        (Method::PATCH, "/v1/api-keys/x", "GET, PUT, DELETE"),
+        (Method::GET, "/v1/api-keys/x/rotate", "POST"),
+        (Method::DELETE, "/v1/models", "GET"),
+    ] {
+        let reply = rehearsal.call(method, path, Value::Null).await;
+        assert_eq!((reply.status.as_u16(), &reply.headers["allow"]), (405, &HeaderValue::from_static(takes)));
     }
 }

@@ -120,6 +120,7 @@ async fn a_write_that_cannot_be_saved_is_not_acknowledged() {
     let state = folder.path().join("deep/state.json");
     let rehearsal = Rehearsal::with(Options { state: Some(state.clone()), ..Options::default() }).await;
     std::fs::remove_dir_all(state.parent().unwrap()).unwrap();
+    rehearsal.expect_breaches();
     let reply = rehearsal.call(Method::POST, "/v1/admin/workspaces", json!({"name": "W"})).await;
     assert_envelope(&reply, 500, "AB04", "unsaved");
 }
