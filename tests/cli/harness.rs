@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use portkey_sync::emulator::{self, Options, Running, Seed};
+use portkey_sync::emulator::{self, Options, Running, Seed, Switches};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -63,6 +63,41 @@ pub(crate) const FRESH: &str = "secrets/prod/fresh";
 
 /// The longest that a run or a wait may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Every emulator of this run has these switches, as in `expiry-clearing=never,unset-metadata=as-empty`; so
+/// `tests/switches` runs this suite. The program itself does not read it.
+const SWITCHES: &str = "PORTKEY_SYNC_SWITCHES";
+
+/// What [`SWITCHES`] asks for.
+fn asked() -> Vec<(String, String)> {
+    let Ok(asked) = std::env::var(SWITCHES) else { return Vec::new() };
+    let pairs = asked.split(',').map(|pair| pair.split_once('=').unwrap());
+    pairs.map(|(name, setting)| (name.to_owned(), setting.to_owned())).collect()
+}
+
+fn switches() -> Option<Switches> {
+    let asked = asked();
+    let named =
+        || asked.iter().map(|(name, setting)| (name.clone(), Value::from(setting.as_str()))).collect();
+    (!asked.is_empty()).then(|| serde_json::from_value(Value::Object(named())).unwrap())
+}
+
+/// Whether the emulators of this run have this setting, which is no default.
+pub(crate) fn is_set(name: &str, setting: &str) -> bool {
+    asked().contains(&(name.to_owned(), setting.to_owned()))
+}
+
+/// What the service keeps in this run of what the keys file of the quickstart clears: key and field.
+pub(crate) fn kept_of_quickstart() -> Vec<(&'static str, &'static str)> {
+    let mut kept = Vec::new();
+    if is_set("expiry-clearing", "never") {
+        kept.push(("payments/checkout", "expires_at"));
+    }
+    if is_set("metadata-in-put", "merges") {
+        kept.push(("payments/fraud-scoring", "metadata"));
+    }
+    kept
+}
 
 /// A folder in which the program is run.
 pub(crate) struct Folder {
@@ -149,8 +184,26 @@ impl Folder {
         self.escrow().into_iter().filter(|slot| self.read(slot).contains("\"secret\"")).collect()
     }
 
+    /// What the embedded emulator finds there. It has its switches from its state, if it has one.
+    fn switch_embedded_emulator(&self) {
+        let state = self.join(".portkey-sync/emulator.json");
+        let Some(switches) = switches().filter(|_| !state.exists()) else { return };
+        fs::create_dir_all(state.parent().unwrap()).unwrap();
+        let options = Options {
+            seed: Some(Seed::from_yaml_str(include_str!("../../examples/organisation.yaml")).unwrap()),
+            state: Some(state),
+            switches: Some(switches),
+            ..Options::default()
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async { emulator::start(options).await.unwrap().stop().await.unwrap() });
+    }
+
     /// The program in this folder, with nothing of the machine's own environment.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
+        if args.contains(&"--emulator") {
+            self.switch_embedded_emulator();
+        }
         let mut command = Command::new(env!("CARGO_BIN_EXE_portkey-sync"));
         command.args(args).current_dir(self.path()).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
@@ -193,6 +246,20 @@ impl Ended {
         format!("{}{}", self.stdout, self.stderr)
     }
 
+    /// An apply of the keys file of the quickstart: it does all, and says what the service keeps.
+    pub(crate) fn expect_all_but_what_is_kept(self) -> Self {
+        let kept = kept_of_quickstart();
+        if kept.is_empty() {
+            self.says("all confirmed by reading back");
+            return self.expect(0);
+        }
+        self.says(&format!("{} overridden by the server", kept.len()));
+        for (key, field) in kept {
+            self.says(&format!("`{key}`: the service took the call but keeps its own value of {field};"));
+        }
+        self.expect(3)
+    }
+
     pub(crate) fn says(&self, text: &str) {
         // Paragraphs are wrapped, so that the words matter and not the line ends.
         let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -215,8 +282,10 @@ impl Rehearsal {
         rustls::crypto::ring::default_provider().install_default().ok();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let options = Options { switches: options.switches.or_else(switches), ..options };
         let emulator = runtime.block_on(emulator::start(options)).unwrap();
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        // Without the machine's certificates, which take long to read.
+        let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
         let folder = Folder::new();
         folder.write("keys.yaml", &format!("{HEAD}{keys}"));
         Self { folder, emulator, client, runtime }

@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::harness::{Ended, Folder};
+use crate::harness::{Ended, Folder, kept_of_quickstart};
 
 fn quickstart() -> Folder {
     let folder = Folder::new();
@@ -27,11 +27,20 @@ fn holds(folder: &Folder, name: &str) -> bool {
 #[test]
 fn the_first_apply_does_everything_and_the_second_nothing() {
     let folder = quickstart();
-    let first = folder.run(&["apply", "--emulator", "--yes"]).expect(0);
+    let first = folder.run(&["apply", "--emulator", "--yes"]).expect_all_but_what_is_kept();
     first.says("emulator: this is not Portkey");
-    first.says("all confirmed by reading back");
     let after_first = keys_of(&folder);
     assert!(after_first.len() > 40, "{} keys", after_first.len());
+    let kept = kept_of_quickstart();
+    if !kept.is_empty() {
+        let plan = folder.run(&["plan", "--emulator", "--format", "json"]).expect(0).json();
+        let changes = plan["changes"].as_array().unwrap().iter();
+        let changes =
+            changes.map(|change| (change["address"].as_str(), change["fields"][0]["field"].as_str()));
+        let kept = kept.into_iter().map(|(key, field)| (Some(key), Some(field)));
+        assert_eq!(changes.collect::<Vec<_>>(), kept.collect::<Vec<_>>(), "only what was kept is left to do");
+        return;
+    }
 
     let second = folder.run(&["apply", "--emulator", "--yes"]).expect(0);
     second.says("No changes");
@@ -59,7 +68,7 @@ fn a_plan_writes_nothing_and_says_how_to_apply_exactly_this() {
 #[test]
 fn the_secret_of_the_created_key_is_delivered_alone_private_and_works() {
     let folder = quickstart();
-    folder.run(&["apply", "--emulator", "--yes"]).expect(0);
+    folder.run(&["apply", "--emulator", "--yes"]).expect_all_but_what_is_kept();
     assert_eq!(folder.escrow(), Vec::<String>::new());
     let secret = folder.read("secrets/payments/checkout-eu");
     assert!(!secret.is_empty() && !secret.contains(char::is_whitespace), "only the secret");
@@ -92,12 +101,19 @@ fn import_and_then_plan_finds_nothing_to_do() {
 #[test]
 fn what_is_asked_of_prune_is_listed_and_then_done() {
     let folder = quickstart();
-    folder.run(&["apply", "--emulator", "--yes"]).expect(0);
+    folder.run(&["apply", "--emulator", "--yes"]).expect_all_but_what_is_kept();
     let name = "old-translator";
     assert!(holds(&folder, name), "without --prune nobody is deleted");
     let plan = folder.run(&["plan", "--emulator", "--prune", "--detailed-exitcode"]).expect(2);
     plan.says(name);
-    folder.run(&["apply", "--emulator", "--prune", "--yes"]).expect(0);
+    let pruned = folder.run(&["apply", "--emulator", "--prune", "--yes", "--verify-for", "0s"]);
+    if kept_of_quickstart().is_empty() {
+        pruned.expect(0);
+    } else {
+        // What was kept is sent again. Times count whole seconds: in the second of the first apply this looks as if
+        // it were not visible yet, which is a warning only.
+        assert!([0, 3].contains(&pruned.code), "{}", pruned.said());
+    }
     assert!(!holds(&folder, name));
     for kept in ["data-team-etl", "demo-january", "default_user_key"] {
         assert!(holds(&folder, kept), "{kept} is not ours to delete");

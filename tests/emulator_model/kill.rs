@@ -16,7 +16,7 @@ use crate::model::mask;
 
 const SEED: u64 = 0x5eed_0002;
 /// Unless the environment asks for another number.
-const KILLS: usize = 30;
+const KILLS: usize = 100;
 const ROOT: &str = "root-secret-000000000000root";
 /// More are deleted again: the state file should not grow for ever.
 const MOST_KEYS: usize = 25;
@@ -196,5 +196,6 @@ fn an_emulator_killed_while_it_writes_has_every_acknowledged_write_and_at_most_o
         let expected = ["state.json", "state.json.lock", "state.json.new"];
         assert!(expected.contains(&name.as_str()), "{name} is left behind");
     }
+    println!("{acknowledged} acknowledged writes are on disk after {kills} kills");
     assert!(acknowledged > u64::try_from(kills).unwrap(), "only {acknowledged} writes in {kills} rounds");
 }
