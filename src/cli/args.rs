@@ -62,6 +62,9 @@ pub(super) struct GlobalArgs {
     /// What an emulator holds at first, YAML or JSON [default with --emulator: an example organisation]
     #[arg(long, value_name = "FILE", global = true, help_heading = "Connection")]
     pub(super) seed: Option<PathBuf>,
+    /// How an emulator misbehaves, YAML or JSON
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Connection")]
+    pub(super) faults: Option<PathBuf>,
     /// The Admin API
     #[arg(
         long,

@@ -1,6 +1,6 @@
 //! `emulator`: a local Portkey Admin API.
 
-use crate::emulator::{Options, Seed, start};
+use crate::emulator::{FaultScript, Options, Seed, start};
 
 use super::args::{EmulatorArgs, GlobalArgs};
 use super::exit::Exit;
@@ -13,6 +13,8 @@ pub(super) async fn run(
     output: &Output,
 ) -> Result<Exit, CommandError> {
     let seed = global.seed.as_deref().map(Seed::from_file).transpose().map_err(CommandError::new)?;
+    let faults =
+        global.faults.as_deref().map(FaultScript::from_file).transpose().map_err(CommandError::new)?;
     let generated = args.admin_key.is_none();
     let options = Options {
         listen: args.listen,
@@ -21,6 +23,7 @@ pub(super) async fn run(
         state: args.state,
         admin_key: args.admin_key,
         latency: args.latency,
+        faults: faults.unwrap_or_default(),
         ..Options::default()
     };
     if args.allow_non_loopback && !args.listen.ip().is_loopback() {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::desired::Desired;
 use crate::diff::needs_hydration;
-use crate::live::{Live, Names, RefreshError, RunningKey, hydrate, refresh};
-use crate::model::KeyId;
+use crate::live::{Live, Names, RefreshError, RunningKey, hydrate, look_for, refresh};
+use crate::model::{HeldSecret, KeyId};
 use crate::plan::{Absence, Contract, Inputs, Plan, PlanOptions, Prune, plan};
 use crate::render::text::{Mode, PlanContext};
 use crate::render::{self, Verbosity};
@@ -131,7 +131,8 @@ pub(super) async fn make(
     session: &Session,
 ) -> Result<Plan, CommandError> {
     let targets = targets(&args.targets, desired)?;
-    let live = read_live(desired, session).await?;
+    let held = Escrow::at(&global.work_dir).held();
+    let live = read_live(desired, &held, session).await?;
     let running = match &args.self_id {
         Some(id) => RunningKey::told(&live, &session.mask, &KeyId::new(id)).map_err(|error| {
             CommandError::new(error)
@@ -149,18 +150,21 @@ pub(super) async fn make(
         absence: if args.assume_complete { Absence::Assumed } else { Absence::Proven },
         contract: if args.strict_contract { Contract::Strict } else { Contract::Tolerant },
         secrets_file: args.secrets_file.clone(),
-        held: Escrow::at(&global.work_dir).held(),
+        held,
     };
     Ok(plan(&Inputs { desired, live: &live, running: &running, now: live.now, options: &options }))
 }
 
-/// The live keys, with what list rows do not tell about the managed ones.
-pub(super) async fn read_live(desired: &Desired, session: &Session) -> Result<Live, CommandError> {
+/// The live keys, with what list rows do not tell about the managed ones, and the keys of the secrets that we hold.
+async fn read_live(desired: &Desired, held: &[HeldSecret], session: &Session) -> Result<Live, CommandError> {
     let mut live = refresh(&session.reader, &Names::used_by(desired)).await.map_err(refresh_failed)?;
     if session.is_emulator() {
         // An emulator's clock is where somebody set it, which is nothing to worry about.
         live.clock_skew_seconds = 0;
     }
+    // Without them, a key whose create was interrupted could be created twice.
+    let known = held.iter().map(|held| held.id.clone()).collect();
+    look_for(&session.reader, &mut live, &known).await.map_err(refresh_failed)?;
     let missing = needs_hydration(desired, &live);
     hydrate(&session.reader, &mut live, &missing).await;
     Ok(live)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::api::{self, Reader, Settings, Writer, api_key_from_env_or_file};
-use crate::emulator::{self, Running, Seed};
+use crate::emulator::{self, FaultScript, Running, Seed};
 use crate::model::{Mask, Secret};
 use crate::secrets::make_work_folder;
 
@@ -29,8 +29,9 @@ impl Session {
         if args.embedded_emulator {
             return Self::open_emulator(args, output).await;
         }
-        if args.seed.is_some() {
-            return Err(CommandError::message("--seed is for an emulator")
+        let option = if args.seed.is_some() { "--seed" } else { "--faults" };
+        if args.seed.is_some() || args.faults.is_some() {
+            return Err(CommandError::message(format!("{option} is for an emulator"))
                 .hint("add --emulator")
                 .code("usage")
                 .exit(super::exit::Exit::Usage));
@@ -60,10 +61,13 @@ impl Session {
             None => Seed::from_yaml_str(EXAMPLE_ORGANISATION),
         }
         .map_err(CommandError::new)?;
+        let faults =
+            args.faults.as_deref().map(FaultScript::from_file).transpose().map_err(CommandError::new)?;
         let whose = if state.exists() { "as the last run left it" } else { "new" };
         let options = emulator::Options {
             seed: Some(seed),
             state: Some(state.clone()),
+            faults: faults.unwrap_or_default(),
             ..emulator::Options::default()
         };
         let running = emulator::start(options).await.map_err(|error| {

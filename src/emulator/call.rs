@@ -73,7 +73,12 @@ pub(super) struct Answer {
 /// The body of an answer.
 pub(super) enum Content {
     Json(Value),
-    Text { content_type: HeaderValue, text: String },
+    Text {
+        content_type: HeaderValue,
+        text: String,
+    },
+    /// Said to be JSON.
+    Bytes(&'static [u8]),
 }
 
 impl Answer {
@@ -87,10 +92,10 @@ impl Answer {
 
     /// The answer as bytes, with the `Date` that the virtual clock shows.
     pub(super) fn into_parts(self, date: &str) -> (Response<()>, Bytes) {
+        let json = HeaderValue::from_static("application/json; charset=utf-8");
         let (content_type, bytes) = match self.content {
-            Content::Json(value) => {
-                (HeaderValue::from_static("application/json; charset=utf-8"), Bytes::from(value.to_string()))
-            }
+            Content::Json(value) => (json, Bytes::from(value.to_string())),
+            Content::Bytes(bytes) => (json, Bytes::from_static(bytes)),
             Content::Text { content_type, text } => (content_type, Bytes::from(text)),
         };
         let mut response = Response::new(());

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::{
     call::{Answer, Call, Refusal},
     clock::{Clock, written},
-    faults::Fault,
+    faults::{FaultScript, Faults},
     openapi::openapi,
-    server::{Inner, Server},
+    server::{Inner, Server, Stale},
 };
 
 /// Answers a control request, with the virtual time after it.
@@ -66,21 +66,20 @@ fn dispatch(server: &Server, inner: &mut Inner, call: &Call) -> Result<Answer, P
             inner.save()?;
             Ok(now(inner))
         }
-        "/_emulator/faults" if get => Ok(Answer::ok(json!({"faults": inner.faults.pending()}))),
+        "/_emulator/faults" if get => Ok(Answer::ok(inner.faults.show())),
         "/_emulator/faults" if post => {
-            let faults: Vec<Fault> = call.control()?;
-            inner.faults.add(faults).map_err(Problem::Said)?;
-            Ok(Answer::ok(json!({"faults": inner.faults.pending()})))
+            inner.faults.add(FaultScript::from_value(call.control()?).map_err(Problem::Said)?);
+            Ok(Answer::ok(inner.faults.show()))
         }
         "/_emulator/faults" if delete => {
             inner.faults.clear();
-            inner.stale_reads = 0;
+            inner.stale = Stale::default();
             Ok(done())
         }
         "/_emulator/reset" if post => {
             (inner.world, inner.clock, _) = server.origin.build()?;
-            inner.faults.clear();
-            inner.stale_reads = 0;
+            inner.faults = Faults::of(&server.origin.faults);
+            inner.stale = Stale::default();
             inner.log.clear();
             inner.save()?;
             Ok(done())

@@ -10,7 +10,7 @@ use super::{
     call::{Answer, Call, Refusal},
     clock::{whole_second, written},
     directory::optional,
-    faults::Edit,
+    effect::Edit,
     paging::Page,
     permissions::{Action, Caller},
     secret::new_secret,

@@ -8,8 +8,8 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
+        Arc, OnceLock,
+        atomic::{AtomicU32, Ordering},
     },
     task::{Context, Poll},
 };
@@ -23,23 +23,19 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
+use super::effect::Cut;
+
 /// What a handler holds of its connection.
 #[derive(Clone, Default)]
 pub(super) struct Line {
-    cut: Arc<AtomicBool>,
+    cut: Arc<OnceLock<Cut>>,
 }
 
 impl Line {
     /// From here on, nothing more is written to the client.
-    pub(super) fn cut(&self) {
-        self.cut.store(true, Ordering::SeqCst);
-    }
-
-    fn check(&self) -> io::Result<()> {
-        if self.cut.load(Ordering::SeqCst) {
-            return Err(io::ErrorKind::ConnectionReset.into());
-        }
-        Ok(())
+    pub(super) fn cut(&self, how: Cut) {
+        // The first cut counts.
+        self.cut.get_or_init(|| how);
     }
 }
 
@@ -50,14 +46,42 @@ impl Connected<IncomingStream<'_, Lines>> for Line {
 }
 
 /// Accepts connections that can be cut.
-pub(super) struct Lines(pub(super) TcpListener);
+pub(super) struct Lines {
+    listener: TcpListener,
+    /// So many of the next connections are to be reset.
+    refused: Arc<AtomicU32>,
+}
+
+impl Lines {
+    pub(super) fn of(listener: TcpListener, refused: Arc<AtomicU32>) -> Self {
+        Self { listener, refused }
+    }
+
+    fn refuses(&self) -> bool {
+        let one_less = |left: u32| left.checked_sub(1);
+        self.refused.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok()
+    }
+}
+
+/// The end of a connection will be a reset: without it, it is an orderly end, which is only gentler.
+fn reset(stream: &TcpStream) {
+    if let Err(error) = stream.set_zero_linger() {
+        tracing::debug!(target: "emulator", %error, "no reset");
+    }
+}
 
 impl Listener for Lines {
     type Io = Cuttable;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Cuttable, SocketAddr) {
-        let (stream, address) = Listener::accept(&mut self.0).await;
+        let (stream, address) = loop {
+            let (stream, address) = Listener::accept(&mut self.listener).await;
+            if !self.refuses() {
+                break (stream, address);
+            }
+            reset(&stream);
+        };
         // Small answers must not wait for the client's acknowledgement of earlier ones; without it they are only
         // slower.
         if let Err(error) = stream.set_nodelay(true) {
@@ -67,7 +91,7 @@ impl Listener for Lines {
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        self.listener.local_addr()
     }
 }
 
@@ -77,20 +101,34 @@ pub(super) struct Cuttable {
     line: Line,
 }
 
+impl Cuttable {
+    fn check(&self) -> io::Result<()> {
+        match self.line.cut.get() {
+            None => Ok(()),
+            Some(how) => {
+                if *how == Cut::Reset {
+                    reset(&self.stream);
+                }
+                Err(io::ErrorKind::ConnectionReset.into())
+            }
+        }
+    }
+}
+
 impl AsyncRead for Cuttable {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.line.check()?;
+        self.check()?;
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
 
 impl AsyncWrite for Cuttable {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.line.check()?;
+        self.check()?;
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
@@ -99,7 +137,7 @@ impl AsyncWrite for Cuttable {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.line.check()?;
+        self.check()?;
         Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
     }
 

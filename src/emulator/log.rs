@@ -17,7 +17,7 @@ pub(super) struct Entry {
     pub(super) status: Option<u16>,
     /// The faults that fired, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) faults: Vec<&'static str>,
+    pub(super) faults: Vec<String>,
 }
 
 impl RequestLog {

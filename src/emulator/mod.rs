@@ -11,6 +11,7 @@ mod clock;
 mod configs;
 mod control;
 mod directory;
+mod effect;
 mod faults;
 mod gateway;
 mod keys;
@@ -44,10 +45,12 @@ use std::{
 use axum::Router;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
+pub use faults::FaultScript;
 pub use openapi::openapi;
 pub use seed::Seed;
 pub use switches::*;
 
+use faults::Faults;
 use line::{Line, Lines};
 use server::{Inner, Origin, Server};
 use store::Store;
@@ -67,6 +70,8 @@ pub struct Options {
     pub admin_key: Option<String>,
     /// How long each request waits before it is handled.
     pub latency: Duration,
+    /// Faults from the start, and again after a reset.
+    pub faults: FaultScript,
     /// How it answers where the live service is not known; none: as the state or the seed says.
     pub switches: Option<Switches>,
 }
@@ -80,6 +85,7 @@ impl Default for Options {
             state: None,
             admin_key: None,
             latency: Duration::ZERO,
+            faults: FaultScript::default(),
             switches: None,
         }
     }
@@ -117,6 +123,17 @@ pub enum Error {
     /// The seed contradicts itself.
     #[error("the seed is not valid: {0}")]
     Seed(String),
+    /// The fault script could not be read.
+    #[error("could not read the faults `{}`", path.display())]
+    FaultsUnreadable {
+        /// The script.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The fault script is not what one looks like.
+    #[error("the faults are not valid: {0}")]
+    Faults(String),
     /// The administrative secret that was given belongs to another key than the one marked so.
     #[error("the administrative secret is that of key `{name}`, which is not the one marked `admin`")]
     AdminKeyTaken {
@@ -165,7 +182,7 @@ pub enum Error {
 
 /// Starts an emulator on the current Tokio runtime.
 pub async fn start(options: Options) -> Result<Running, Error> {
-    let Options { listen, allow_non_loopback, seed, state, admin_key, latency, switches } = options;
+    let Options { listen, allow_non_loopback, seed, state, admin_key, latency, faults, switches } = options;
     if !listen.ip().is_loopback() && !allow_non_loopback {
         return Err(Error::NotLoopback { address: listen });
     }
@@ -173,7 +190,7 @@ pub async fn start(options: Options) -> Result<Running, Error> {
         Some(path) => Some(Store::at(path).await?),
         None => None,
     };
-    let mut origin = Origin { seed: seed.unwrap_or_else(Seed::unseeded), admin_key, switches };
+    let mut origin = Origin { seed: seed.unwrap_or_else(Seed::unseeded), admin_key, switches, faults };
     let saved = store.as_ref().map(Store::load).transpose()?.flatten();
     let (world, clock, admin_key) = match saved {
         Some((mut world, clock)) => {
@@ -184,7 +201,7 @@ pub async fn start(options: Options) -> Result<Running, Error> {
     };
     // A reset must not lock out who holds the key.
     origin.admin_key = Some(admin_key.clone());
-    let inner = Inner::new(world, clock, store);
+    let inner = Inner::new(world, clock, Faults::of(&origin.faults), store);
     inner.save()?;
     let server = Arc::new(Server::new(origin, latency, inner));
 
@@ -194,10 +211,11 @@ pub async fn start(options: Options) -> Result<Running, Error> {
     let (stop, mut stopped) = watch::channel(());
     let router = Router::new().fallback(server::answer).with_state(Arc::clone(&server));
     let service = router.into_make_service_with_connect_info::<Line>();
-    let serve = axum::serve(Lines(listener), service).with_graceful_shutdown(async move {
-        // Closed or told: both end the server.
-        stopped.changed().await.ok();
-    });
+    let serve = axum::serve(Lines::of(listener, server.refused_connections()), service)
+        .with_graceful_shutdown(async move {
+            // Closed or told: both end the server.
+            stopped.changed().await.ok();
+        });
     let task = tokio::spawn(async move {
         if let Err(error) = serve.await {
             tracing::error!(target: "emulator", %error, "the server ended");

@@ -267,22 +267,18 @@ pub(super) fn dispatch(inner: &mut Inner, call: &Call, now: Timestamp) -> Result
     else {
         return Err(unknown(path, fitting().map(|(operation, _)| &operation.method)));
     };
-    let world = &mut inner.world;
+    let Inner { world, stale, .. } = inner;
     let handler = match operation.handler {
         Handler::DataPlane(handler) => return handler(world, call, now),
         Handler::Admin(handler) => handler,
     };
     let caller = &authenticate(world, call, now)?;
-    let is_stale = call.method == Method::GET && path.starts_with("/api-keys") && inner.stale_reads > 0;
-    if is_stale {
-        inner.stale_reads -= 1;
-        world.keys.swap_latest();
+    let answer = |world: &mut World| handler(Context { world, caller, call, id, sub_type, now });
+    if call.method == Method::GET && path.starts_with("/api-keys") {
+        stale.shown(world, now, answer)
+    } else {
+        answer(world)
     }
-    let answer = handler(Context { world, caller, call, id, sub_type, now });
-    if is_stale {
-        inner.world.keys.swap_latest();
-    }
-    answer
 }
 
 /// A path that is not there, or not with this method.

@@ -3,7 +3,10 @@
 use std::{
     convert::Infallible,
     io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -21,7 +24,8 @@ use super::{
     call::{Answer, Call, Refusal},
     clock::{self, Clock},
     control,
-    faults::{Faults, Fired},
+    effect::{Cut, Fired},
+    faults::{FaultScript, Faults},
     keys,
     line::Line,
     log::{Entry, RequestLog},
@@ -29,13 +33,14 @@ use super::{
     seed::Seed,
     store::Store,
     switches::Switches,
-    world::World,
+    world::{Keys, World},
 };
 
 /// What all requests share.
 pub(super) struct Server {
     pub(super) latency: Duration,
     pub(super) origin: Origin,
+    refused_connections: Arc<AtomicU32>,
     inner: Mutex<Inner>,
 }
 
@@ -46,6 +51,7 @@ pub(super) struct Origin {
     pub(super) admin_key: Option<String>,
     /// The switches to use, whatever the seed says.
     pub(super) switches: Option<Switches>,
+    pub(super) faults: FaultScript,
 }
 
 /// Everything that a request may change.
@@ -54,9 +60,52 @@ pub(super) struct Inner {
     pub(super) clock: Clock,
     pub(super) faults: Faults,
     pub(super) log: RequestLog,
-    /// So many reads of keys are yet to show the state before the latest write.
-    pub(super) stale_reads: u32,
+    pub(super) stale: Stale,
     store: Option<Store>,
+}
+
+/// What reads of keys show that is no longer so.
+#[derive(Default)]
+pub(super) struct Stale {
+    /// So many reads are yet to show the state before the latest write.
+    reads: u32,
+    /// Until then, reads show these.
+    keys: Option<(Timestamp, Keys)>,
+}
+
+impl Stale {
+    /// Has the keys as a read is to see them, while `read` looks at them.
+    pub(super) fn shown<T>(
+        &mut self,
+        world: &mut World,
+        now: Timestamp,
+        read: impl FnOnce(&mut World) -> T,
+    ) -> T {
+        if self.keys.as_ref().is_some_and(|(until, _)| *until <= now) {
+            self.keys = None;
+        }
+        if let Some((_, keys)) = &mut self.keys {
+            std::mem::swap(&mut world.keys, keys);
+            let result = read(world);
+            std::mem::swap(&mut world.keys, keys);
+            return result;
+        }
+        if self.reads == 0 {
+            return read(world);
+        }
+        self.reads -= 1;
+        world.keys.swap_latest();
+        let result = read(world);
+        world.keys.swap_latest();
+        result
+    }
+
+    fn begin(&mut self, fired: &Fired, world: &World, now: Timestamp) {
+        self.reads = self.reads.saturating_add(fired.stale_reads());
+        if let Some(until) = fired.stale_for().and_then(|duration| now.saturating_add(duration).ok()) {
+            self.keys = Some((until, world.keys.clone()));
+        }
+    }
 }
 
 impl Origin {
@@ -76,8 +125,8 @@ impl Origin {
 }
 
 impl Inner {
-    pub(super) fn new(world: World, clock: Clock, store: Option<Store>) -> Self {
-        Self { world, clock, faults: Faults::default(), log: RequestLog::default(), stale_reads: 0, store }
+    pub(super) fn new(world: World, clock: Clock, faults: Faults, store: Option<Store>) -> Self {
+        Self { world, clock, faults, log: RequestLog::default(), stale: Stale::default(), store }
     }
 
     /// Puts what changed on disk, where there is a state file.
@@ -88,7 +137,12 @@ impl Inner {
 
 impl Server {
     pub(super) fn new(origin: Origin, latency: Duration, inner: Inner) -> Self {
-        Self { latency, origin, inner: Mutex::new(inner) }
+        Self { latency, origin, refused_connections: Arc::default(), inner: Mutex::new(inner) }
+    }
+
+    /// Counts the connections that are yet to be refused.
+    pub(super) fn refused_connections(&self) -> Arc<AtomicU32> {
+        Arc::clone(&self.refused_connections)
     }
 
     /// The state. Nothing awaits while holding it.
@@ -100,8 +154,9 @@ impl Server {
     fn handle(&self, call: &Call, fired: &Fired) -> (Answer, Timestamp) {
         let mut inner = self.lock();
         let now = inner.clock.now();
-        inner.stale_reads = inner.stale_reads.saturating_add(fired.stale_reads());
         let mut changed = inner.world.catch_up(now);
+        let Inner { stale, world, .. } = &mut *inner;
+        stale.begin(fired, world, now);
         for edit in fired.edits() {
             changed |= keys::edit(&mut inner.world, edit, now);
         }
@@ -129,7 +184,7 @@ pub(super) async fn answer(
     let started = Instant::now();
     let Ok(call) = Call::read(request).await else {
         // The client went away, or its body has no end.
-        line.cut();
+        line.cut(Cut::Close);
         return Ok(Response::new(Body::empty()));
     };
     if call.path.starts_with("/_emulator/") {
@@ -141,25 +196,28 @@ pub(super) async fn answer(
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
-    let answered = if fired.drops_before() {
-        None
-    } else {
-        let (mut answer, now) = server.handle(&call, &fired);
-        fired.disturb(&mut answer);
-        (!fired.drops_after()).then_some((answer, now))
+    server.refused_connections.fetch_add(fired.refused_connections(), Ordering::SeqCst);
+    let answered = match fired.cuts_before() {
+        Some(cut) => Err(cut),
+        None => {
+            let (mut answer, now) = server.handle(&call, &fired);
+            fired.disturb(&mut answer);
+            fired.cuts_after().map_or(Ok((answer, now)), Err)
+        }
     };
-    let status = answered.as_ref().map(|(answer, _)| answer.status.as_u16());
+    let status = answered.as_ref().ok().map(|(answer, _)| answer.status.as_u16());
     let entry = Entry { method: call.method.to_string(), path: call.target, status, faults: fired.names() };
     let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::info!(target: "emulator", "{} {} {} {millis} ms", entry.method, entry.path, shown(status));
     server.lock().log.push(entry);
     Ok(match answered {
-        None => {
-            line.cut();
+        Err(cut) => {
+            line.cut(cut);
             Response::new(Body::empty())
         }
-        Some((answer, now)) => match fired.truncates() {
+        Ok((answer, now)) => match fired.truncates() {
             Some(bytes) => truncated(answer, now, bytes),
+            None if !fired.slowness().is_zero() => slow(answer, now, fired.slowness()),
             None => whole((answer, now)),
         },
     })
@@ -172,6 +230,23 @@ fn shown(status: Option<u16>) -> String {
 fn whole((answer, now): (Answer, Timestamp)) -> Response {
     let (head, bytes) = answer.into_parts(&clock::http_date(now));
     head.map(|()| Body::from(bytes))
+}
+
+/// In how many pieces a slow body comes.
+const PIECES: usize = 10;
+
+/// Sends the body in pieces over so long.
+fn slow(answer: Answer, now: Timestamp, over: Duration) -> Response {
+    let (mut head, bytes) = answer.into_parts(&clock::http_date(now));
+    head.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    let size = bytes.len().div_ceil(PIECES).max(1);
+    let pieces: Vec<Bytes> = bytes.chunks(size).map(Bytes::copy_from_slice).collect();
+    let pause = over / u32::try_from(pieces.len().max(1)).unwrap_or(u32::MAX);
+    let pieces = stream::iter(pieces).then(move |piece| async move {
+        tokio::time::sleep(pause).await;
+        Ok::<Bytes, Infallible>(piece)
+    });
+    head.map(|()| Body::from_stream(pieces))
 }
 
 /// Promises the whole body, sends the beginning, then ends the connection.

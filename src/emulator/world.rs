@@ -356,7 +356,7 @@ impl Key {
 type Place = (Reverse<Timestamp>, String);
 
 /// The keys, in list order and found by id and by secret.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Keys {
     ordered: BTreeMap<Place, Key>,
     created: HashMap<String, Timestamp>,

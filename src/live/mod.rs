@@ -17,7 +17,7 @@ use crate::model::{
 mod normalise;
 mod refresh;
 
-pub use refresh::{RefreshError, all_pages, hydrate, refresh};
+pub use refresh::{RefreshError, all_pages, hydrate, look_for, refresh};
 
 /// The live keys and what is known about how well they were seen.
 #[derive(Clone, Debug, PartialEq)]

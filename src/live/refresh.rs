@@ -130,6 +130,31 @@ pub async fn hydrate<R: ReadApi>(api: &R, live: &mut Live, ids: &BTreeSet<KeyId>
     }
 }
 
+/// Looks for keys that are known to exist and that the list does not show: a list may lag behind what was created
+/// just before it.
+///
+/// A 404 or 403 agrees with the list (portkey-api.md 6): that key is gone.
+pub async fn look_for<R: ReadApi>(
+    api: &R,
+    live: &mut Live,
+    known: &BTreeSet<KeyId>,
+) -> Result<(), RefreshError> {
+    for id in known {
+        if live.keys.contains_key(id) {
+            continue;
+        }
+        match api.get_key(id).await {
+            Ok(row) => {
+                let key = live_key(row, RotationPolicyInRows::Carried, &mut live.oddities);
+                live.keys.insert(id.clone(), key);
+            }
+            Err(error) if matches!(error.status(), Some(403 | 404)) => {}
+            Err(error) => return Err(RefreshError::Keys(error)),
+        }
+    }
+    Ok(())
+}
+
 fn whole_seconds(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }

@@ -160,3 +160,19 @@ fn many_creates_side_by_side_get_a_secret_each() {
     assert_eq!(distinct.len(), 12);
     rehearsal.converges();
 }
+
+#[test]
+fn a_key_that_a_lagging_list_does_not_show_is_not_created_twice() {
+    let rehearsal = Rehearsal::of(CREATE);
+    rehearsal.fault(json!({"method": "PUT", "times": "always", "then": {"status": 500}}));
+    rehearsal.apply(&[]).expect(3);
+    assert_eq!(rehearsal.folder.held().len(), 1, "created and delivered, not committed");
+    rehearsal.clear_faults();
+
+    // The list is of before the create and does not contradict itself; only a look by id tells.
+    rehearsal.fault(json!({"method": "GET", "path_contains": "/api-keys?", "then": {"stale_reads": 1}}));
+    let report = rehearsal.apply(&[]).expect(0).json();
+    assert_eq!(change(&report, "prod/fresh")["action"], "deliver");
+    assert_eq!(rehearsal.named("fresh").len(), 1);
+    assert!(rehearsal.opens(rehearsal.folder.read(FRESH).trim_end()));
+}

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use portkey_sync::emulator::Options;
+use portkey_sync::emulator::{FaultScript, Options};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -236,6 +236,250 @@ async fn another_writer_can_change_or_delete_a_key_between_two_requests() {
     rehearsal.fault(json!({"method": "PUT", "then": {"edit": {"key": "theirs"}}})).await;
     let reply = rehearsal.call(Method::PUT, &format!("/v1/api-keys/{id}"), json!({"name": "ours"})).await;
     assert_eq!(reply.status, 404);
+}
+
+/// The statuses of so many reads under a script; none: the connection was cut.
+async fn statuses(rehearsal: &Rehearsal, reads: usize) -> Vec<Option<u16>> {
+    let mut statuses = Vec::new();
+    for _ in 0..reads {
+        let admin = rehearsal.running.admin_key();
+        let reply = rehearsal.try_call(admin, Method::GET, "/v1/api-keys", Value::Null).await;
+        statuses.push(reply.ok().map(|reply| reply.status.as_u16()));
+    }
+    statuses
+}
+
+async fn under(script: &Value) -> Rehearsal {
+    let faults = FaultScript::from_yaml_str(&script.to_string()).unwrap();
+    let rehearsal = Rehearsal::with(Options { faults, ..Options::default() }).await;
+    rehearsal.expect_breaches();
+    rehearsal
+}
+
+#[tokio::test]
+async fn chance_is_the_same_under_the_same_seed_and_another_under_another() {
+    let fault = json!({"method": "GET", "probability": 0.5, "then": {"status": 503}});
+    let other = json!({"method": "GET", "probability": 0.3, "then": {"status": 500}});
+    let run = async |seed: u64, faults: Value| {
+        statuses(&under(&json!({"seed": seed, "faults": faults})).await, 40).await
+    };
+    let first = run(7, json!([fault])).await;
+    assert_eq!(run(7, json!([fault])).await, first);
+    assert_ne!(run(8, json!([fault])).await, first);
+    let hit = first.iter().filter(|status| **status == Some(503)).count();
+    assert!((8..=32).contains(&hit), "{hit} of 40");
+    // Another fault beside it does not change where this one falls.
+    let both = run(7, json!([fault, other])).await;
+    let falls =
+        |statuses: &[Option<u16>]| statuses.iter().map(|status| *status == Some(503)).collect::<Vec<_>>();
+    assert_eq!(falls(&both), falls(&first));
+}
+
+#[tokio::test]
+async fn a_probability_of_one_always_acts_and_of_zero_never() {
+    let always = under(&json!([{"probability": 1, "then": {"status": 503}}])).await;
+    assert_eq!(statuses(&always, 5).await, [Some(503); 5]);
+    let never = under(&json!([{"probability": 0, "then": {"status": 503}}])).await;
+    assert_eq!(statuses(&never, 5).await, [Some(200); 5]);
+    let twice = under(&json!([{"probability": 1, "times": 2, "skip": 1, "then": {"status": 503}}])).await;
+    assert_eq!(statuses(&twice, 5).await, [Some(200), Some(503), Some(503), Some(200), Some(200)]);
+}
+
+#[tokio::test]
+async fn a_fault_can_act_without_end() {
+    let rehearsal = under(&json!([{"times": "always", "then": {"status": 500}}])).await;
+    assert_eq!(statuses(&rehearsal, 20).await, [Some(500); 20]);
+    let shown = rehearsal.control(Method::GET, "faults", Value::Null).await;
+    assert_eq!((&shown["faults"][0]["seen"], &shown["faults"][0]["acted"]), (&json!(20), &json!(20)));
+    rehearsal.control(Method::DELETE, "faults", Value::Null).await;
+    assert_eq!(statuses(&rehearsal, 1).await, [Some(200)]);
+}
+
+#[tokio::test]
+async fn a_reset_brings_back_the_script_from_the_start() {
+    let rehearsal = under(&json!([{"then": {"status": 500}}])).await;
+    assert_eq!(statuses(&rehearsal, 2).await, [Some(500), Some(200)]);
+    rehearsal.control(Method::POST, "reset", Value::Null).await;
+    assert_eq!(statuses(&rehearsal, 2).await, [Some(500), Some(200)]);
+}
+
+#[tokio::test]
+async fn a_path_pattern_stands_for_whole_segments() {
+    let rehearsal = Rehearsal::start().await;
+    let id = rehearsal.create_plain().await;
+    rehearsal.fault(json!({"path": "/v1/api-keys/*", "times": "always", "then": {"status": 418}})).await;
+    assert_eq!(rehearsal.get(&format!("/v1/api-keys/{id}")).await.status, 418);
+    assert_eq!(rehearsal.get(&format!("/v1/api-keys/{id}?x=y")).await.status, 418);
+    assert_eq!(rehearsal.get("/v1/api-keys").await.status, 200);
+    let reply = rehearsal.call(Method::POST, &format!("/v1/api-keys/{id}/rotate"), Value::Null).await;
+    assert_eq!(reply.status, 200);
+}
+
+#[tokio::test]
+async fn an_error_comes_in_any_envelope_that_was_seen() {
+    let rehearsal = Rehearsal::start().await;
+    let said = "Fault injected by the emulator";
+    for (envelope, body) in [
+        ("admin", json!({"success": false, "data": {"message": said, "errorCode": "AB03"}})),
+        ("flat", json!({"errorCode": "AB03", "message": said})),
+        ("error", json!({"error": {"message": said, "code": "AB03"}})),
+        ("message", json!({"message": said})),
+        (
+            "gateway",
+            json!({"status": "failure", "message": said, "error": {"message": said, "code": "AB03"}}),
+        ),
+    ] {
+        rehearsal.fault(json!({"then": {"status": 403, "envelope": envelope}})).await;
+        let reply = rehearsal.get("/v1/api-keys").await;
+        assert_eq!((reply.status.as_u16(), reply.json), (403, body), "{envelope}");
+    }
+    rehearsal.fault(json!({"then": {"status": 502, "envelope": "html"}})).await;
+    let reply = rehearsal.get("/v1/api-keys").await;
+    assert!(reply.text.contains("<h1>502 Bad Gateway</h1>"), "{}", reply.text);
+    assert!(reply.headers["content-type"].to_str().unwrap().starts_with("text/html"));
+    rehearsal.fault(json!({"then": {"status": 502, "envelope": "empty"}})).await;
+    assert_eq!(rehearsal.get("/v1/api-keys").await.text, "");
+}
+
+#[tokio::test]
+async fn too_many_requests_say_when_to_come_back_or_not() {
+    let rehearsal = Rehearsal::start().await;
+    for (retry_after, header) in [
+        (json!(7), Some("7")),
+        (json!("Tue, 24 Nov 2026 09:00:00 GMT"), Some("Tue, 24 Nov 2026 09:00:00 GMT")),
+    ] {
+        rehearsal.fault(json!({"then": {"status": 429, "retry_after": retry_after}})).await;
+        let reply = rehearsal.get("/v1/api-keys").await;
+        assert_eq!(reply.headers.get("retry-after").map(|value| value.to_str().unwrap()), header);
+    }
+    rehearsal.fault(json!({"then": {"status": 429}})).await;
+    assert_eq!(rehearsal.get("/v1/api-keys").await.headers.get("retry-after"), None);
+}
+
+/// What a plain connection gets when it sends a request.
+async fn exchange(rehearsal: &Rehearsal) -> std::io::Result<Vec<u8>> {
+    use std::io::{Read, Write};
+
+    let address = rehearsal.running.local_addr();
+    let exchange = tokio::task::spawn_blocking(move || {
+        let mut stream = std::net::TcpStream::connect(address)?;
+        stream.write_all(b"GET /v1/api-keys HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")?;
+        let mut received = Vec::new();
+        stream.read_to_end(&mut received)?;
+        Ok(received)
+    });
+    exchange.await.unwrap()
+}
+
+#[tokio::test]
+async fn a_connection_ends_in_order_or_by_a_reset() {
+    let rehearsal = Rehearsal::start().await;
+    for effect in ["drop_before", "drop_after"] {
+        rehearsal.fault(json!({"then": {effect: true}})).await;
+        assert_eq!(exchange(&rehearsal).await.unwrap(), b"", "{effect}");
+    }
+    for effect in ["reset_before", "reset_after"] {
+        rehearsal.fault(json!({"then": {effect: true}})).await;
+        let error = exchange(&rehearsal).await.unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{effect}");
+    }
+}
+
+#[tokio::test]
+async fn a_reset_before_has_no_effect_and_a_reset_after_has_it() {
+    let rehearsal = Rehearsal::start().await;
+    let path = "/v1/api-keys/workspace/service";
+    for (effect, there) in [("reset_before", 0), ("reset_after", 1)] {
+        rehearsal.fault(json!({"method": "POST", "then": {effect: true}})).await;
+        let admin = rehearsal.running.admin_key();
+        assert!(rehearsal.try_call(admin, Method::POST, path, plain()).await.is_err());
+        let keys = names(&rehearsal.get("/v1/api-keys").await.json);
+        assert_eq!(keys.iter().filter(|name| *name == "plain").count(), there, "{effect}");
+    }
+}
+
+#[tokio::test]
+async fn refused_connections_are_reset_before_anything_is_read() {
+    let rehearsal = Rehearsal::start().await;
+    rehearsal.fault(json!({"then": {"refuse_connections": 2}})).await;
+    for _ in 0..3 {
+        let error = exchange(&rehearsal).await.unwrap_err();
+        let kind = error.kind();
+        use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
+        assert!(matches!(kind, ConnectionReset | BrokenPipe), "{error}");
+    }
+    assert!(exchange(&rehearsal).await.unwrap().starts_with(b"HTTP/1.1 401"));
+    let log = rehearsal.control(Method::GET, "requests", Value::Null).await;
+    assert_eq!(log["total"], 2, "what was refused was never a request");
+}
+
+#[tokio::test]
+async fn a_slow_body_comes_whole_and_late() {
+    let rehearsal = Rehearsal::start().await;
+    let whole = rehearsal.get("/v1/api-keys").await.text;
+    rehearsal.fault(json!({"then": {"slow_body_ms": 50}})).await;
+    let started = Instant::now();
+    assert_eq!(rehearsal.get("/v1/api-keys").await.text, whole);
+    assert!(started.elapsed() >= Duration::from_millis(50));
+}
+
+#[tokio::test]
+async fn a_garbage_body_is_no_text_and_the_request_had_its_effect() {
+    let rehearsal = Rehearsal::start().await;
+    rehearsal.fault(json!({"method": "POST", "then": {"garbage_body": true}})).await;
+    let reply = rehearsal.call(Method::POST, "/v1/api-keys/workspace/service", plain()).await;
+    assert_eq!((reply.status.as_u16(), reply.json), (200, Value::Null));
+    assert!(reply.text.contains('\u{fffd}'), "{}", reply.text);
+    assert!(names(&rehearsal.get("/v1/api-keys").await.json).contains(&"plain".to_owned()));
+}
+
+#[tokio::test]
+async fn reads_are_stale_for_a_while_by_the_virtual_clock() {
+    let rehearsal = Rehearsal::start().await;
+    let (one, two) = (rehearsal.create_plain().await, rehearsal.create_plain().await);
+    rehearsal.fault(json!({"method": "PUT", "then": {"stale_for": "30s"}})).await;
+    rehearsal.put(&one, json!({"name": "first"})).await;
+    rehearsal.put(&two, json!({"name": "second"})).await;
+    for id in [&one, &two] {
+        assert_eq!(rehearsal.read(id).await["name"], "plain", "both, and again and again");
+    }
+    assert!(!names(&rehearsal.get("/v1/api-keys").await.json).contains(&"first".to_owned()));
+    rehearsal.advance("31s").await;
+    assert_eq!(rehearsal.read(&one).await["name"], "first");
+    assert_eq!(rehearsal.read(&two).await["name"], "second");
+}
+
+#[tokio::test]
+async fn the_log_names_each_fault_that_fired() {
+    let rehearsal = Rehearsal::start().await;
+    rehearsal.fault(json!({"name": "slow and broken", "then": {"delay_ms": 1, "status": 500}})).await;
+    rehearsal.fault(json!({"then": {"hide_row": true}})).await;
+    rehearsal.get("/v1/api-keys").await;
+    let log = rehearsal.control(Method::GET, "requests", Value::Null).await;
+    let expect = json!(["slow and broken: status", "slow and broken: delay_ms", "hide_row"]);
+    assert_eq!(log["requests"][0]["faults"], expect);
+}
+
+#[test]
+fn a_script_that_makes_no_sense_is_refused_with_the_number_of_the_fault() {
+    for (script, reason) in [
+        ("[{then: {status: 500}}, {then: {}}]", "fault 2: `then` names no effect"),
+        ("[{then: {status: 500}, times: sometimes}]", "fault 1: `times` is neither a number nor `always`"),
+        ("[{then: {status: 500}, times: 0}]", "fault 1: `times` is 0"),
+        ("[{then: {status: 500}, probability: 20}]", "fault 1: `probability` 20 is not between 0 and 1"),
+        ("[{then: {retry_after: 1}}]", "need a `status`"),
+        ("[{then: {status: 429, retry_after: []}}]", "`retry_after` is neither"),
+        ("[{then: {status: 500, body: {}, envelope: flat}}]", "exclude each other"),
+        ("[{then: {stale_for: a while}}]", "no duration such as 30s: `a while`"),
+        ("[{then: {status: 500, envelope: paper}}]", "unknown variant `paper`"),
+        ("{seed: 1}", "missing field `faults`"),
+        ("{faults: [], sead: 1}", "sead"),
+        ("nonsense", "a list of faults, or an object with `faults`, is expected"),
+        ("[", "the faults are not valid"),
+    ] {
+        let error = FaultScript::from_yaml_str(script).err().expect(script).to_string();
+        assert!(error.contains(reason), "{script}: {error}");
+    }
 }
 
 #[tokio::test]
