@@ -14,5 +14,6 @@ mod interrupting;
 mod leaks;
 mod quickstart;
 mod reading;
+mod switches;
 mod usage;
 mod writing;

@@ -4,9 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::{
-    ALPHA, BETA, DELETE, DOOMED, GAMMA, Rehearsal, UPDATES, assert_true, change, fate, is_set,
-};
+use crate::harness::{ALPHA, BETA, DELETE, DOOMED, GAMMA, Rehearsal, UPDATES, assert_true, change, fate};
+use crate::switches::is_set;
 
 const LIST: &str = "/api-keys?";
 
