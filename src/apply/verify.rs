@@ -132,11 +132,14 @@ fn compare(change: &Change, report: &ChangeReport, key: &LiveKey, now: Timestamp
         let done = key.last_reset_at.is_some_and(|at| at >= *after);
         fields.push(("usage", if done { Seen::Wanted } else { Seen::Unchanged }));
     }
+    let all = fields.len();
     fields.retain(|(_, seen)| *seen != Seen::Wanted);
     if fields.is_empty() {
         return Verdict::Confirmed;
     }
-    let unchanged = fields.iter().all(|(_, seen)| *seen == Seen::Unchanged);
+    // One call changes all of them: where one is there, the others are not late.
+    let is_shown = fields.len() < all;
+    let unchanged = !is_shown && fields.iter().all(|(_, seen)| *seen == Seen::Unchanged);
     // A row that moved since the plan, and not before our write, already shows what came of it. Times
     // count whole seconds, and the `Date` of an answer may be a second later than what it answers.
     let before = change.before.as_ref().and_then(|before| before.last_updated_at);

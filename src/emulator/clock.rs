@@ -51,9 +51,15 @@ pub(super) fn whole_second(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
-/// Midnight UTC of the day of `at`: where the server moves `next_rotation_at`.
+/// Midnight UTC of the day of `at`.
 pub(super) fn midnight(at: Timestamp) -> Option<Timestamp> {
     at_midnight(date_of(at))
+}
+
+/// Midnight UTC at or after `at`.
+pub(super) fn midnight_from(at: Timestamp) -> Option<Timestamp> {
+    let midnight = midnight(at)?;
+    if midnight == at { Some(at) } else { in_days(at, 1) }
 }
 
 /// The next Monday, midnight UTC: weekly rotations (portkey-api.md 4).
@@ -63,8 +69,7 @@ pub(super) fn next_monday(after: Timestamp) -> Option<Timestamp> {
     later(date, (7 - i64::from(gone)).days())
 }
 
-/// The next Sunday, midnight UTC: weekly usage resets. The vendor's pages disagree between Sunday and Monday
-/// (portkey-api.md 2.4); this follows the page about budgets on keys.
+/// The next Sunday, midnight UTC: weekly usage resets (portkey-api.md 2.4).
 pub(super) fn next_sunday(after: Timestamp) -> Option<Timestamp> {
     let date = date_of(after);
     let gone = date.weekday().to_sunday_zero_offset();
@@ -108,6 +113,8 @@ mod tests {
         check(next_monday, "2026-11-23T00:00:00Z", "2026-11-30T00:00:00Z");
         check(next_sunday, "2026-11-22T10:00:00Z", "2026-11-29T00:00:00Z");
         check(next_month, "2026-12-31T23:00:00Z", "2027-01-01T00:00:00Z");
+        check(midnight_from, "2026-12-31T23:00:00Z", "2027-01-01T00:00:00Z");
+        check(midnight_from, "2026-12-31T00:00:00Z", "2026-12-31T00:00:00Z");
         check(midnight, "2026-12-31T23:00:00Z", "2026-12-31T00:00:00Z");
         check(|at| in_days(at, 30), "2026-12-31T23:00:00Z", "2027-01-30T00:00:00Z");
     }

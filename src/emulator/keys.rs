@@ -26,7 +26,7 @@ pub(super) fn list(world: &World, caller: &Caller, call: &Call) -> Result<Answer
     if listable.is_empty() {
         return Err(Refusal::forbidden("needs a scope that lists keys"));
     }
-    let page = Page::read(call, "page_size", "current_page")?;
+    let page = Page::read(call, "page_size", "current_page", &world.switches)?;
     let workspace_id = match call.query("workspace_id") {
         Some(slug_or_id) => Some(reachable_workspace(world, caller, slug_or_id)?),
         None => caller.workspace_id(),
@@ -85,7 +85,7 @@ pub(super) fn create(
     }
     // The organisation is that of the caller (portkey-api.md 2.2).
     optional(&body, "organisation_id")?;
-    let patch = Patch::read(&body, now)?;
+    let patch = Patch::read(&body, &world.switches, now)?;
     if !matches!(patch.name, Field::Value(_)) {
         return Err(Refusal::invalid("name is missing"));
     }
@@ -112,7 +112,7 @@ pub(super) fn update(
 ) -> Result<Answer, Refusal> {
     let mut key = reachable_key(world, caller, id, Action::Update)?.clone();
     // `type`, `workspace_id` and `user_id` are not part of the PUT; like any other unknown field they are ignored.
-    Patch::read(&call.object()?, now)?.apply(&mut key, world, now)?;
+    Patch::read(&call.object()?, &world.switches, now)?.apply(&mut key, world, now)?;
     world.keys.write(key);
     Ok(Answer::ok(json!({})))
 }
@@ -158,7 +158,8 @@ pub(super) fn edit(world: &mut World, edit: &Edit, now: Timestamp) -> bool {
     match &edit.body {
         None => world.keys.erase(&key.id),
         Some(body) => {
-            let changed = Patch::read(body, now).and_then(|patch| patch.apply(&mut key, world, now));
+            let changed =
+                Patch::read(body, &world.switches, now).and_then(|patch| patch.apply(&mut key, world, now));
             if changed.is_err() {
                 return false;
             }

@@ -190,7 +190,10 @@ pub async fn start(options: Options) -> Result<Running, Error> {
         Some(path) => Some(Store::at(path).await?),
         None => None,
     };
-    let mut origin = Origin { seed: seed.unwrap_or_else(Seed::unseeded), admin_key, switches, faults };
+    let mut seed = seed.unwrap_or_else(Seed::unseeded);
+    // What the seed leaves out can depend on them.
+    seed.switches = switches.unwrap_or(seed.switches);
+    let mut origin = Origin { seed, admin_key, switches, faults };
     let saved = store.as_ref().map(Store::load).transpose()?.flatten();
     let (world, clock, admin_key) = match saved {
         Some((mut world, clock)) => {

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::call::{Answer, Call, Refusal};
+use super::{
+    call::{Answer, Call, Refusal},
+    switches::{PageSize, PageSizeOver100, Switches},
+};
 
-/// The live default is not documented; 16 rows were seen without a page size.
-const DEFAULT_SIZE: usize = 50;
-/// A larger size is refused, so that a client which counts on it fails here and not by missing rows.
 const LARGEST_SIZE: usize = 100;
 /// The largest integer that every JSON reader keeps exactly; a bound at all is inferred.
 const LARGEST_NUMBER: usize = 9_007_199_254_740_991;
@@ -18,9 +18,18 @@ pub(super) struct Page {
 }
 
 impl Page {
-    pub(super) fn read(call: &Call, size: &str, number: &str) -> Result<Self, Refusal> {
+    pub(super) fn read(call: &Call, size: &str, number: &str, switches: &Switches) -> Result<Self, Refusal> {
+        let usual = match switches.page_size {
+            PageSize::Fifty => 50,
+            PageSize::Twenty => 20,
+            PageSize::Hundred => 100,
+        };
+        let most = match switches.page_size_over_100 {
+            PageSizeOver100::Refused => LARGEST_SIZE,
+            PageSizeOver100::Clamped => usize::MAX,
+        };
         Ok(Self {
-            size: parameter(call, size, 1..=LARGEST_SIZE)?.unwrap_or(DEFAULT_SIZE),
+            size: parameter(call, size, 1..=most)?.unwrap_or(usual).min(LARGEST_SIZE),
             number: parameter(call, number, 0..=LARGEST_NUMBER)?.unwrap_or(0),
         })
     }

@@ -8,7 +8,7 @@ use super::{
     clock, permissions,
     switches::{
         DescriptionClearing, EmptyAlertEmails, EmptyRateLimits, ExpiredKeyRenewal, ExpiryClearing,
-        MetadataClearing, MetadataInPut, Switches, UsageLimitsInPut,
+        LastUpdatedAt, MetadataClearing, MetadataInPut, Switches, UnfitScopes, UsageLimitsInPut,
     },
     validate::{Field, Patch, UsagePatch},
     world::{Defaults, Key, Status, UsageLimits, World},
@@ -20,6 +20,7 @@ impl Patch {
     /// Changes `key`, a copy that is stored only if this succeeds.
     pub(super) fn apply(self, key: &mut Key, world: &World, now: Timestamp) -> Result<(), Refusal> {
         let config_id = self.resolve_config(key, world)?;
+        let before = key.clone();
         let switches = &world.switches;
         let Self {
             name,
@@ -45,7 +46,7 @@ impl Patch {
             Field::Absent => {}
             Field::Null => return Err(Refusal::invalid("scopes cannot be null")),
             Field::Value(scopes) => {
-                check_scopes(key, &scopes)?;
+                check_scopes(key, &scopes, switches.unfit_scopes)?;
                 key.scopes = scopes;
             }
         }
@@ -55,7 +56,7 @@ impl Patch {
             _ => rate_limits,
         };
         rate_limits.merge_into(&mut key.rate_limits);
-        change_usage_limits(usage_limits, switches.usage_limits_in_put, key, now)?;
+        change_usage_limits(usage_limits, switches, key, now)?;
         if reset_usage {
             key.reset_usage(now);
         }
@@ -69,7 +70,14 @@ impl Patch {
         rotation_policy.merge_into(&mut key.rotation_policy);
         let metadata = change_metadata(metadata, switches, key);
         change_defaults(metadata, config_id, allow_config_override.into_option(), key);
-        key.last_updated_at = clock::whole_second(now);
+        let moves = match switches.last_updated_at {
+            LastUpdatedAt::Moves => true,
+            LastUpdatedAt::MovesOnDifference => *key != before,
+            LastUpdatedAt::Stays => false,
+        };
+        if moves {
+            key.last_updated_at = clock::whole_second(now);
+        }
         Ok(())
     }
 
@@ -90,10 +98,13 @@ impl Patch {
     }
 }
 
-/// The list replaces the whole; each scope must be known and fit the key's type (code inferred: portkey-api.md 5).
-fn check_scopes(key: &Key, scopes: &[String]) -> Result<(), Refusal> {
+/// The list replaces the whole.
+fn check_scopes(key: &Key, scopes: &[String], unfit: UnfitScopes) -> Result<(), Refusal> {
     if scopes.is_empty() {
         return Err(Refusal::invalid("scopes cannot be empty"));
+    }
+    if unfit == UnfitScopes::Accepted {
+        return Ok(());
     }
     match scopes.iter().find(|scope| !permissions::may_hold(key.kind, scope)) {
         Some(_) => Err(Refusal::invalid(format!("a scope is unknown or not for {}", key.kind.name()))),
@@ -117,7 +128,7 @@ fn change_description(change: Field<String>, clearing: DescriptionClearing, key:
 
 fn change_usage_limits(
     change: Field<UsagePatch>,
-    in_put: UsageLimitsInPut,
+    switches: &Switches,
     key: &mut Key,
     now: Timestamp,
 ) -> Result<(), Refusal> {
@@ -128,7 +139,7 @@ fn change_usage_limits(
             return Ok(());
         }
         Field::Null => None,
-        Field::Value(patch) => patch.merged_with(&before.clone().unwrap_or_default(), in_put, now)?,
+        Field::Value(patch) => patch.merged_with(&before.clone().unwrap_or_default(), switches, now)?,
     };
     // Raising the limit reactivates (portkey-api.md 3); a limit beneath the usage exhausts.
     if key.usage_limits != before && key.status != Status::Expired {
@@ -142,10 +153,10 @@ impl UsagePatch {
     fn merged_with(
         self,
         before: &UsageLimits,
-        in_put: UsageLimitsInPut,
+        switches: &Switches,
         now: Timestamp,
     ) -> Result<Option<UsageLimits>, Refusal> {
-        let mut limits = match in_put {
+        let mut limits = match switches.usage_limits_in_put {
             UsageLimitsInPut::Merges => before.clone(),
             // The date belongs to the server and goes with the period.
             UsageLimitsInPut::Replaces => {
@@ -173,7 +184,9 @@ impl UsagePatch {
         match self.next_usage_reset_at {
             Field::Value(at) => limits.next_usage_reset_at = Some(at),
             Field::Absent if same_period => {}
-            Field::Absent | Field::Null => limits.next_usage_reset_at = limits.next_after(now),
+            Field::Absent | Field::Null => {
+                limits.next_usage_reset_at = limits.next_after(now, switches.weekly_usage_reset);
+            }
         }
         Ok((limits != UsageLimits::default()).then_some(limits))
     }

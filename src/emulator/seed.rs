@@ -56,7 +56,7 @@ use super::{
 pub struct Seed {
     organisation: SeedOrganisation,
     pub(super) clock: Option<Timestamp>,
-    switches: Switches,
+    pub(super) switches: Switches,
     workspaces: Vec<SeedWorkspace>,
     users: Vec<SeedUser>,
     configs: Vec<SeedConfig>,
@@ -309,7 +309,7 @@ impl SeedKey {
         let created_at = whole_second(self.created_at.unwrap_or(created));
         let mut usage_limits = self.usage_limits.clone();
         if let Some(limits) = usage_limits.as_mut().filter(|limits| limits.next_usage_reset_at.is_none()) {
-            limits.next_usage_reset_at = limits.next_after(now);
+            limits.next_usage_reset_at = limits.next_after(now, world.switches.weekly_usage_reset);
         }
         let mut rotation_policy = self.rotation_policy.clone();
         if let Some(policy) = rotation_policy.as_mut().filter(|policy| policy.next_rotation_at.is_none()) {

@@ -1,15 +1,18 @@
 //! How keys read: the shapes of portkey-api.md 2.3, quirks included.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 use super::{
     clock::written,
     secret::mask,
     switches::{
-        RotationPolicyInRows, Switches, UnsetAlertEmails, UnsetAllowConfigOverride, UnsetDescription,
-        UnsetMetadata, UnsetRateLimits,
+        AmountsInAnswers, RotationPolicyInRows, ScopesInAnswers, Switches, UnsetAlertEmails,
+        UnsetAllowConfigOverride, UnsetDescription, UnsetMetadata, UnsetRateLimits, UnsetUsageType,
+        UserKeysInAnswers,
     },
-    world::{Defaults, Key, RotationPolicy, Status, World},
+    world::{Defaults, Key, Kind, RotationPolicy, Status, World},
 };
 
 /// The object that a GET by id answers.
@@ -42,7 +45,7 @@ fn common(key: &Key, World { organisation, switches, .. }: &World) -> Map<String
     let mut object = Map::new();
     let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
     put("id", key.id.as_str().into());
-    put("key", mask(&key.secret).into());
+    put("key", show_secret(key, switches).into());
     put("name", key.name.as_str().into());
     put("description", show_description(key, switches));
     put("type", key.kind.name().into());
@@ -54,7 +57,7 @@ fn common(key: &Key, World { organisation, switches, .. }: &World) -> Map<String
     put("last_updated_at", written(key.last_updated_at).into());
     put("creation_mode", json!(key.creation_mode));
     put("rate_limits", show_rate_limits(key, switches));
-    put("usage_limits", show_usage_limits(key));
+    put("usage_limits", show_usage_limits(key, switches));
     put("reset_usage", Value::Null);
     put("expires_at", key.expires_at.map(written).into());
     put("last_reset_at", key.last_reset_at.map(written).into());
@@ -62,10 +65,33 @@ fn common(key: &Key, World { organisation, switches, .. }: &World) -> Map<String
     put("expiry_enforced", 0.into());
     put("allow_config_override", show_override(key, switches));
     put("api_key_defaults_id", key.defaults.as_ref().map(|row| row.id.as_str()).into());
-    put("scopes", json!(key.scopes));
+    put("scopes", json!(show_scopes(key, switches)));
     put("defaults", show_defaults(key.defaults.as_ref(), switches));
     put("object", "api-key".into());
     object
+}
+
+fn show_secret(key: &Key, switches: &Switches) -> String {
+    match switches.user_keys_in_answers {
+        UserKeysInAnswers::Raw if key.kind == Kind::WorkspaceUser => key.secret.clone(),
+        UserKeysInAnswers::Raw | UserKeysInAnswers::Masked => mask(&key.secret),
+    }
+}
+
+fn show_scopes<'a>(key: &'a Key, switches: &Switches) -> Vec<&'a str> {
+    let mut scopes: Vec<&str> = key.scopes.iter().map(String::as_str).collect();
+    match switches.scopes_in_answers {
+        ScopesInAnswers::AsWritten => {}
+        ScopesInAnswers::Distinct => {
+            let mut seen = HashSet::new();
+            scopes.retain(|scope| seen.insert(*scope));
+        }
+        ScopesInAnswers::Sorted => {
+            scopes.sort_unstable();
+            scopes.dedup();
+        }
+    }
+    scopes
 }
 
 fn show_description(key: &Key, switches: &Switches) -> Value {
@@ -115,11 +141,21 @@ fn show_defaults(defaults: Option<&Defaults>, switches: &Switches) -> Value {
 
 /// The limits, and with them what the server keeps books of: an object of flags alone is possible (portkey-api.md
 /// 2.3).
-fn show_usage_limits(key: &Key) -> Value {
+fn show_usage_limits(key: &Key, switches: &Switches) -> Value {
     let mut shown = Map::new();
     if let Some(limits) = &key.usage_limits {
         if let Ok(Value::Object(fields)) = serde_json::to_value(limits) {
             shown = fields;
+        }
+        if switches.unset_usage_type == UnsetUsageType::AsCost {
+            shown.entry("type").or_insert_with(|| "cost".into());
+        }
+        if switches.amounts_in_answers == AmountsInAnswers::WithFraction {
+            for name in ["credit_limit", "alert_threshold"] {
+                if let Some(amount) = shown.get_mut(name) {
+                    *amount = json!(amount.as_f64());
+                }
+            }
         }
         if let Some(next) = limits.next_usage_reset_at {
             shown.insert("next_usage_reset_at".into(), written(next).into());

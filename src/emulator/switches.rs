@@ -224,6 +224,111 @@ switches! {
         /// 403.
         Forbidden "forbidden",
     }
+    // 2.4: the page about budgets says Sunday, the one about policies Monday.
+    "On which day, at midnight UTC, a weekly usage reset falls."
+    weekly_usage_reset "weekly-usage-reset" WeeklyUsageReset {
+        /// The page about budgets on keys.
+        Sunday "sunday",
+        /// The page about policies.
+        Monday "monday",
+    }
+    // 4: the guide allows it, the OpenAPI document calls them mutually exclusive.
+    "Whether `rotation_period` or `rotation_period_days` together with `next_rotation_at` is accepted, where the date \
+     counts once, or refused with 400 AB01."
+    rotation_period_with_date "rotation-period-with-date" RotationPeriodWithDate {
+        /// The guide.
+        Accepted "accepted",
+        /// The OpenAPI document.
+        Refused "refused",
+    }
+    // 4: "normalised to UTC midnight", in a direction that is not said.
+    "To which midnight UTC a `next_rotation_at` moves that is none: the one before it or the one after it."
+    rotation_midnight "rotation-midnight" RotationMidnight {
+        /// That of its day.
+        Before "before",
+        /// That of the day after.
+        After "after",
+    }
+    // 5: "per-type rejection and its error are undocumented".
+    "What becomes of a scope that is unknown or not for this type of key: 400 AB01, or it is held."
+    unfit_scopes "unfit-scopes" UnfitScopes {
+        /// 400 AB01.
+        Refused "refused",
+        /// It is kept and reads back.
+        Accepted "accepted",
+    }
+    // 2.3 and 11: "scope order and duplicates normalisation" is unproven.
+    "How `scopes` read: as they were written, without duplicates, or sorted as well."
+    scopes_in_answers "scopes-in-answers" ScopesInAnswers {
+        /// In the order of the write, duplicates too.
+        AsWritten "as-written",
+        /// The first of each, in the order of the write.
+        Distinct "distinct",
+        /// Each once, in alphabetical order.
+        Sorted "sorted",
+    }
+    // 8: "values are strings in every observed client and fixture; OAS allows any".
+    "What becomes of metadata whose value is no text: it is kept, becomes text, or is refused with 400 AB01."
+    metadata_values "metadata-values" MetadataValues {
+        /// Any JSON reads back.
+        Kept "kept",
+        /// Reads back as the text of its JSON.
+        AsText "as-text",
+        /// 400 AB01.
+        Refused "refused",
+    }
+    // 2.4: that `cost` is not back-filled is inferred.
+    "Whether the `type` of `usage_limits` reads as `cost` where it never was written."
+    unset_usage_type "unset-usage-type" UnsetUsageType {
+        /// It is not there.
+        Absent "absent",
+        /// `cost`.
+        AsCost "as-cost",
+    }
+    // 2.4: the vendor's client reads amounts as floats "because the server can emit `10.0`".
+    "How whole amounts in `usage_limits` read: as they were written, or with a fraction, as in `10.0`."
+    amounts_in_answers "amounts-in-answers" AmountsInAnswers {
+        /// `10` as `10`.
+        AsWritten "as-written",
+        /// `10` as `10.0`.
+        WithFraction "with-fraction",
+    }
+    // 2.1: "raw value for own user keys may appear". Whose own is not said, so those of all users are shown.
+    "Whether `key` reads masked in every answer, or raw in those about user keys."
+    user_keys_in_answers "user-keys-in-answers" UserKeysInAnswers {
+        /// As any other.
+        Masked "masked",
+        /// The secret itself.
+        Raw "raw",
+    }
+    // 2.1: at least 16, at most 100.
+    "How many rows a list page has unless asked."
+    page_size "page-size" PageSize {
+        /// 50.
+        Fifty "50",
+        /// 20.
+        Twenty "20",
+        /// 100.
+        Hundred "100",
+    }
+    // 2.1: 100 at most; what becomes of more is not said.
+    "What becomes of a page size of more than 100: 400 AB01, or it is taken for 100."
+    page_size_over_100 "page-size-over-100" PageSizeOver100 {
+        /// A client which counts on it fails here, and not by missing rows.
+        Refused "refused",
+        /// 100 rows.
+        Clamped "clamped",
+    }
+    // 4: "last_updated_at moves" is inferred; that background jobs move it was seen (2.3).
+    "Whether a PUT moves `last_updated_at`: always, only if it makes a difference, or never."
+    last_updated_at "last-updated-at" LastUpdatedAt {
+        /// Whatever it holds.
+        Moves "moves",
+        /// A PUT of what is there already leaves no trace.
+        MovesOnDifference "moves-on-difference",
+        /// Only background jobs and rotations do.
+        Stays "stays",
+    }
 }
 
 #[cfg(test)]

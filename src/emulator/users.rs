@@ -19,7 +19,7 @@ const ROLES: [&str; 2] = ["admin", "member"];
 
 pub(super) fn list(world: &World, caller: &Caller, call: &Call) -> Result<Answer, Refusal> {
     caller.needs("organisation_users.list")?;
-    let page = Page::read(call, "pageSize", "currentPage")?;
+    let page = Page::read(call, "pageSize", "currentPage", &world.switches)?;
     let found = newest_first(&world.users, |user| user.created_at)
         .filter(|user| call.query("email").is_none_or(|email| user.email == email))
         .filter(|user| call.query("role").is_none_or(|role| user.role == role));

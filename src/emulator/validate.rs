@@ -8,6 +8,7 @@ use serde_json::{Map, Number, Value};
 use super::{
     call::Refusal,
     clock,
+    switches::{MetadataValues, RotationMidnight, RotationPeriodWithDate, Switches},
     world::{RateLimit, RotationPolicy, SHORTEST_TRANSITION_MS},
 };
 
@@ -86,7 +87,11 @@ pub(super) struct UsagePatch {
 }
 
 impl Patch {
-    pub(super) fn read(body: &Map<String, Value>, now: Timestamp) -> Result<Self, Refusal> {
+    pub(super) fn read(
+        body: &Map<String, Value>,
+        switches: &Switches,
+        now: Timestamp,
+    ) -> Result<Self, Refusal> {
         let empty = Map::new();
         let defaults = object(body, "defaults")?.unwrap_or(&empty);
         Ok(Self {
@@ -103,11 +108,11 @@ impl Patch {
             alert_emails: Field::read(body, "alert_emails", emails)?,
             expires_at: Field::read(body, "expires_at", instant)?,
             rotation_policy: match object(body, "rotation_policy")? {
-                Some(policy) => Field::Value(rotation_policy(policy, now)?),
+                Some(policy) => Field::Value(rotation_policy(policy, switches, now)?),
                 None if body.contains_key("rotation_policy") => Field::Null,
                 None => Field::Absent,
             },
-            metadata: Field::read(defaults, "metadata", |value| value.as_object().cloned())?,
+            metadata: Field::read(defaults, "metadata", |value| metadata(value, switches))?,
             config_id: Field::read(defaults, "config_id", |value| text(value, 1..=usize::MAX))?,
             allow_config_override: Field::read(defaults, "allow_config_override", Value::as_bool)?,
         })
@@ -144,15 +149,21 @@ pub(super) fn transition(
     Ok(asked)
 }
 
-/// A policy replaces the one before it. `rotation_period` with `next_rotation_at` is accepted: the vendor's guide says
-/// so, its OpenAPI document the opposite (portkey-api.md 4).
-fn rotation_policy(policy: &Map<String, Value>, now: Timestamp) -> Result<RotationPolicy, Refusal> {
+/// A policy replaces the one before it.
+fn rotation_policy(
+    policy: &Map<String, Value>,
+    switches: &Switches,
+    now: Timestamp,
+) -> Result<RotationPolicy, Refusal> {
     let period = |value: &Value| one_of(value, &["weekly", "monthly"]);
     let next = Field::read(policy, "next_rotation_at", instant)?.into_option();
     let mut read = RotationPolicy {
         rotation_period: Field::read(policy, "rotation_period", period)?.into_option(),
         rotation_period_days: Field::read(policy, "rotation_period_days", days)?.into_option(),
-        next_rotation_at: next.and_then(clock::midnight),
+        next_rotation_at: next.and_then(match switches.rotation_midnight {
+            RotationMidnight::Before => clock::midnight,
+            RotationMidnight::After => clock::midnight_from,
+        }),
         key_transition_period_ms: Field::read(policy, "key_transition_period_ms", transition_ms)?
             .into_option()
             .unwrap_or(SHORTEST_TRANSITION_MS),
@@ -165,6 +176,10 @@ fn rotation_policy(policy: &Map<String, Value>, now: Timestamp) -> Result<Rotati
             return Err(Refusal::invalid("rotation_policy needs a period or next_rotation_at"));
         }
         _ => {}
+    }
+    let refuses_both = switches.rotation_period_with_date == RotationPeriodWithDate::Refused;
+    if refuses_both && read.period_ms().is_some() && read.next_rotation_at.is_some() {
+        return Err(Refusal::invalid("a rotation period and next_rotation_at exclude each other"));
     }
     if read.period_ms().is_some_and(|period| read.key_transition_period_ms >= period) {
         return Err(Refusal::invalid("the transition must be shorter than the rotation period"));
@@ -200,6 +215,21 @@ fn object<'a>(body: &'a Map<String, Value>, name: &str) -> Result<Option<&'a Map
 fn text(value: &Value, length: std::ops::RangeInclusive<usize>) -> Option<String> {
     let text = value.as_str()?;
     length.contains(&text.chars().count()).then(|| text.to_owned())
+}
+
+/// Null stands for an entry to take away, where maps are merged.
+fn metadata(value: &Value, switches: &Switches) -> Option<Map<String, Value>> {
+    let entries = value.as_object()?;
+    let is_text = |value: &Value| value.is_string() || value.is_null();
+    match switches.metadata_values {
+        MetadataValues::Kept => Some(entries.clone()),
+        MetadataValues::Refused => entries.values().all(is_text).then(|| entries.clone()),
+        MetadataValues::AsText => {
+            let as_text =
+                |value: &Value| if is_text(value) { value.clone() } else { value.to_string().into() };
+            Some(entries.iter().map(|(name, value)| (name.clone(), as_text(value))).collect())
+        }
+    }
 }
 
 fn texts(value: &Value) -> Option<Vec<String>> {

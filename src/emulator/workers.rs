@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     clock,
     secret::new_secret,
+    switches::WeeklyUsageReset,
     world::{Key, RotationPolicy, Status, UsageLimits, World},
 };
 
@@ -26,12 +27,13 @@ impl World {
         }
         let due: Vec<Key> = self.keys.iter().filter(|key| key.is_due(now)).cloned().collect();
         let changed = !due.is_empty();
+        let weekly = self.switches.weekly_usage_reset;
         for mut key in due {
             for _ in 0..MOST_EVENTS_PER_KEY {
                 if !key.is_due(now) {
                     break;
                 }
-                if let Some(secret) = key.next_event() {
+                if let Some(secret) = key.next_event(weekly) {
                     self.note_issued(&key.id, &secret);
                 }
             }
@@ -75,7 +77,7 @@ impl Key {
     }
 
     /// Does the earliest thing that is due. Returns the secret that it issued, if any.
-    fn next_event(&mut self) -> Option<String> {
+    fn next_event(&mut self, weekly: WeeklyUsageReset) -> Option<String> {
         let at = self.due()?;
         // Background jobs move the date of the last update (portkey-api.md 2.3).
         self.last_updated_at = self.last_updated_at.max(clock::whole_second(at));
@@ -87,7 +89,7 @@ impl Key {
         if self.reset_due() == Some(at) {
             self.reset_usage(at);
             if let Some(limits) = &mut self.usage_limits {
-                limits.next_usage_reset_at = limits.next_after(at);
+                limits.next_usage_reset_at = limits.next_after(at, weekly);
             }
             return None;
         }
@@ -109,9 +111,12 @@ impl Key {
 
 impl UsageLimits {
     /// The reset after `at`, if the usage is reset periodically.
-    pub(super) fn next_after(&self, at: Timestamp) -> Option<Timestamp> {
+    pub(super) fn next_after(&self, at: Timestamp, weekly: WeeklyUsageReset) -> Option<Timestamp> {
         match (self.periodic_reset.as_deref(), self.periodic_reset_days) {
-            (Some("weekly"), _) => clock::next_sunday(at),
+            (Some("weekly"), _) => match weekly {
+                WeeklyUsageReset::Sunday => clock::next_sunday(at),
+                WeeklyUsageReset::Monday => clock::next_monday(at),
+            },
             (Some(_), _) => clock::next_month(at),
             (None, Some(days)) => clock::in_days(at, days),
             (None, None) => None,

@@ -17,7 +17,7 @@ use super::{
 
 pub(super) fn list(world: &World, caller: &Caller, call: &Call) -> Result<Answer, Refusal> {
     caller.needs("workspaces.list")?;
-    let page = Page::read(call, "page_size", "current_page")?;
+    let page = Page::read(call, "page_size", "current_page", &world.switches)?;
     let statuses = statuses(call.query("status").unwrap_or("active"))?;
     let plain = match call.query("name_format") {
         None => false,
@@ -141,7 +141,7 @@ pub(super) fn members(
     slug_or_id: &str,
 ) -> Result<Answer, Refusal> {
     caller.needs("workspace_users.list")?;
-    let page = Page::read(call, "page_size", "current_page")?;
+    let page = Page::read(call, "page_size", "current_page", &world.switches)?;
     let workspace = found(world, caller, slug_or_id)?;
     let users = newest_first(&world.users, |user| user.created_at);
     Ok(page.answer(users, |user| show_member(user, workspace)))

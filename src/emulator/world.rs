@@ -139,7 +139,7 @@ pub(super) enum CreationMode {
     Auto,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Key {
     pub(super) id: String,
     pub(super) name: String,
@@ -166,7 +166,7 @@ pub(super) struct Key {
     pub(super) previous: Option<Previous>,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RateLimit {
     #[serde(rename = "type")]
@@ -193,7 +193,7 @@ pub(super) struct UsageLimits {
 }
 
 /// The row behind `defaults`; once written it stays (truth table in portkey-api.md 2.3).
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Defaults {
     pub(super) id: String,
     pub(super) metadata: Option<Map<String, Value>>,
@@ -201,7 +201,7 @@ pub(super) struct Defaults {
     pub(super) allow_config_override: bool,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RotationPolicy {
     #[serde(default)]
@@ -222,7 +222,7 @@ fn shortest_transition() -> i64 {
 }
 
 /// A rotated-out secret and until when it is accepted.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Previous {
     pub(super) secret: String,
     pub(super) until: Timestamp,

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use portkey_sync::emulator::{self, Options, Running, Seed, Switches};
+use portkey_sync::emulator::{self, Options, Running, Seed};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+
+use crate::switches::{kept_of_quickstart, switches};
 
 /// Ids of the seeded keys, so that a fault can name one.
 pub(crate) const ALPHA: &str = "aaaaaaaa-0000-4000-8000-000000000001";
@@ -63,41 +65,6 @@ pub(crate) const FRESH: &str = "secrets/prod/fresh";
 
 /// The longest that a run or a wait may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Every emulator of this run has these switches, as in `expiry-clearing=never,unset-metadata=as-empty`; so
-/// `tests/switches` runs this suite. The program itself does not read it.
-const SWITCHES: &str = "PORTKEY_SYNC_SWITCHES";
-
-/// What [`SWITCHES`] asks for.
-fn asked() -> Vec<(String, String)> {
-    let Ok(asked) = std::env::var(SWITCHES) else { return Vec::new() };
-    let pairs = asked.split(',').map(|pair| pair.split_once('=').unwrap());
-    pairs.map(|(name, setting)| (name.to_owned(), setting.to_owned())).collect()
-}
-
-fn switches() -> Option<Switches> {
-    let asked = asked();
-    let named =
-        || asked.iter().map(|(name, setting)| (name.clone(), Value::from(setting.as_str()))).collect();
-    (!asked.is_empty()).then(|| serde_json::from_value(Value::Object(named())).unwrap())
-}
-
-/// Whether the emulators of this run have this setting, which is no default.
-pub(crate) fn is_set(name: &str, setting: &str) -> bool {
-    asked().contains(&(name.to_owned(), setting.to_owned()))
-}
-
-/// What the service keeps in this run of what the keys file of the quickstart clears: key and field.
-pub(crate) fn kept_of_quickstart() -> Vec<(&'static str, &'static str)> {
-    let mut kept = Vec::new();
-    if is_set("expiry-clearing", "never") {
-        kept.push(("payments/checkout", "expires_at"));
-    }
-    if is_set("metadata-in-put", "merges") {
-        kept.push(("payments/fraud-scoring", "metadata"));
-    }
-    kept
-}
 
 /// A folder in which the program is run.
 pub(crate) struct Folder {

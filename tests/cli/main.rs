@@ -15,5 +15,6 @@ mod leaks;
 mod quickstart;
 mod reading;
 mod storm;
+mod switches;
 mod usage;
 mod writing;

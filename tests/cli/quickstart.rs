@@ -5,7 +5,8 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::harness::{Ended, Folder, kept_of_quickstart};
+use crate::harness::{Ended, Folder};
+use crate::switches::kept_of_quickstart;
 
 fn quickstart() -> Folder {
     let folder = Folder::new();

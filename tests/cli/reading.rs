@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::harness::{ALPHA, CREATE, Rehearsal, SEED, UPDATES, assert_true, change, fate, is_set};
+use crate::harness::{ALPHA, CREATE, Rehearsal, SEED, UPDATES, assert_true, change, fate};
+use crate::switches::is_set;
 
 const LIST: &str = "/api-keys?";
 const FIRST_PAGE: &str = "/api-keys?page_size=100&current_page=0";

@@ -240,6 +240,185 @@ async fn a_deleted_key_is_not_found_or_forbidden() {
     }
 }
 
+/// What a key made of `body` reads like, under each setting of a switch.
+async fn after_create(name: &str, body: Value, read: &str, expect: &[(&str, Value)]) {
+    after_put(name, body, json!({}), read, expect).await;
+}
+
+/// The status of a create, under each setting of a switch.
+async fn create_answers(name: &str, body: Value, expect: &[(&str, u16)]) {
+    let mut all = plain();
+    all.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
+    for (setting, status) in expect {
+        let rehearsal = switched(name, setting).await;
+        let reply = rehearsal.call(Method::POST, "/v1/api-keys/workspace/service", all.clone()).await;
+        assert_eq!(reply.status.as_u16(), *status, "{name}: {setting}");
+        if *status == 400 {
+            assert_envelope(&reply, 400, "AB01", setting);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_weekly_usage_reset_falls_on_the_day_of_the_switch() {
+    for (setting, first, second) in [
+        ("sunday", "2026-11-29T00:00:00.000Z", "2026-12-06T00:00:00.000Z"),
+        ("monday", "2026-11-30T00:00:00.000Z", "2026-12-07T00:00:00.000Z"),
+    ] {
+        let seed = format!(
+            "{SEED}  - {{name: seeded, type: organisation-service, scopes: [workspaces.list], \
+             usage_limits: {{credit_limit: 10, periodic_reset: weekly}}}}\n"
+        );
+        let rehearsal = Rehearsal::with(Options {
+            seed: Some(Seed::from_yaml_str(&seed).unwrap()),
+            switches: Some(switches("weekly-usage-reset", setting)),
+            ..Options::default()
+        })
+        .await;
+        let seeded = rehearsal.id_of("seeded").await;
+        assert_eq!(rehearsal.read(&seeded).await["next_usage_reset_at"], first);
+        let limits = json!({"credit_limit": 10, "periodic_reset": "weekly"});
+        let (id, _) = rehearsal.create(with(plain(), "usage_limits", limits)).await;
+        assert_eq!(rehearsal.read(&id).await["next_usage_reset_at"], first);
+        rehearsal.advance("8d").await;
+        let key = rehearsal.read(&id).await;
+        assert_eq!((&key["last_reset_at"], &key["next_usage_reset_at"]), (&json!(first), &json!(second)));
+    }
+}
+
+#[tokio::test]
+async fn a_rotation_period_with_a_date_is_accepted_or_refused() {
+    let both = json!({"rotation_period": "weekly", "next_rotation_at": "2027-02-03T00:00:00Z"});
+    let expect = [("accepted", 200), ("refused", 400)];
+    create_answers("rotation-period-with-date", json!({"rotation_policy": both}), &expect).await;
+    let days = json!({"rotation_period_days": 9, "next_rotation_at": "2027-02-03T00:00:00Z"});
+    create_answers("rotation-period-with-date", json!({"rotation_policy": days}), &expect).await;
+    // One of them is fine either way, and null is none.
+    let one = json!({"rotation_period": "weekly", "next_rotation_at": null});
+    create_answers("rotation-period-with-date", json!({"rotation_policy": one}), &[("refused", 200)]).await;
+}
+
+#[tokio::test]
+async fn a_rotation_date_moves_to_the_midnight_of_the_switch() {
+    let read = "/rotation_policy/next_rotation_at";
+    let date = |at: &str| json!({"rotation_policy": {"next_rotation_at": at}});
+    let (early, late) = (json!("2027-02-03T00:00:00.000Z"), json!("2027-02-04T00:00:00.000Z"));
+    let expect = [("before", early.clone()), ("after", late)];
+    after_create("rotation-midnight", date("2027-02-03T15:30:00Z"), read, &expect).await;
+    let expect = [("before", early.clone()), ("after", early)];
+    after_create("rotation-midnight", date("2027-02-03T00:00:00Z"), read, &expect).await;
+}
+
+#[tokio::test]
+async fn scopes_that_do_not_fit_are_refused_or_held() {
+    for scope in ["completions.wirte", "audit_logs.list"] {
+        let body = json!({"scopes": [scope]});
+        create_answers("unfit-scopes", body.clone(), &[("refused", 400), ("accepted", 200)]).await;
+        after_create("unfit-scopes", body, "/scopes", &[("accepted", json!([scope]))]).await;
+    }
+}
+
+#[tokio::test]
+async fn scopes_read_in_the_order_of_the_switch() {
+    let scopes = ["prompts.render", "completions.write", "prompts.render"];
+    let expect = [
+        ("as-written", json!(scopes)),
+        ("distinct", json!(["prompts.render", "completions.write"])),
+        ("sorted", json!(["completions.write", "prompts.render"])),
+    ];
+    after_create("scopes-in-answers", json!({"scopes": scopes}), "/scopes", &expect).await;
+}
+
+#[tokio::test]
+async fn metadata_that_is_no_text_is_kept_or_turned_into_it_or_refused() {
+    let body = json!({"defaults": {"metadata": {"size": 3, "team": "a"}}});
+    let expect = [("kept", json!({"size": 3, "team": "a"})), ("as-text", json!({"size": "3", "team": "a"}))];
+    after_create("metadata-values", body.clone(), "/defaults/metadata", &expect).await;
+    create_answers("metadata-values", body, &[("refused", 400)]).await;
+    let text = json!({"defaults": {"metadata": {"team": "a"}}});
+    create_answers("metadata-values", text, &[("refused", 200)]).await;
+}
+
+#[tokio::test]
+async fn usage_limits_read_as_the_switches_say() {
+    let body = json!({"usage_limits": {"credit_limit": 500, "alert_threshold": 12.5}});
+    let expect = [("absent", None), ("as-cost", Some(json!("cost")))];
+    for (setting, expect) in expect {
+        let rehearsal = switched("unset-usage-type", setting).await;
+        let (id, _) = rehearsal.create(with(plain(), "usage_limits", body["usage_limits"].clone())).await;
+        assert_eq!(rehearsal.read(&id).await["usage_limits"].get("type"), expect.as_ref(), "{setting}");
+    }
+    let read = "/usage_limits/credit_limit";
+    let expect = [("as-written", json!(500)), ("with-fraction", json!(500.0))];
+    after_create("amounts-in-answers", body.clone(), read, &expect).await;
+    let expect = [("as-written", json!(12.5)), ("with-fraction", json!(12.5))];
+    after_create("amounts-in-answers", body, "/usage_limits/alert_threshold", &expect).await;
+}
+
+#[tokio::test]
+async fn user_keys_read_masked_or_raw_and_others_masked() {
+    for (setting, raw) in [("masked", false), ("raw", true)] {
+        let rehearsal = switched("user-keys-in-answers", setting).await;
+        let rows = rehearsal.get("/v1/api-keys?page_size=100").await.json;
+        for row in rows["data"].as_array().unwrap() {
+            let is_masked = |key: &Value| key["key"].as_str().unwrap().contains("*****");
+            let shown = raw && row["type"] == "workspace-user";
+            assert_eq!(is_masked(row), !shown, "{setting}: {row}");
+            assert_eq!(is_masked(&rehearsal.read(row["id"].as_str().unwrap()).await), !shown, "{setting}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_is_as_long_as_the_switches_say() {
+    for (name, setting, query, expect) in [
+        ("page-size", "50", "", 50),
+        ("page-size", "20", "", 20),
+        ("page-size", "100", "", 100),
+        ("page-size", "20", "?page_size=30", 30),
+        ("page-size-over-100", "refused", "?page_size=101", 0),
+        ("page-size-over-100", "clamped", "?page_size=101", 100),
+        ("page-size-over-100", "clamped", "?page_size=7", 7),
+    ] {
+        let mut seed = SEED.to_owned();
+        for n in 0..110 {
+            seed +=
+                &format!("  - {{name: key-{n}, type: organisation-service, scopes: [workspaces.list]}}\n");
+        }
+        let rehearsal = Rehearsal::with(Options {
+            seed: Some(Seed::from_yaml_str(&seed).unwrap()),
+            switches: Some(switches(name, setting)),
+            ..Options::default()
+        })
+        .await;
+        let reply = rehearsal.get(&format!("/v1/api-keys{query}")).await;
+        if expect == 0 {
+            assert_envelope(&reply, 400, "AB01", setting);
+        } else {
+            assert_eq!(names(&reply.json).len(), expect, "{name}: {setting} {query}");
+            assert!(reply.json["total"].as_u64().unwrap() > 110);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_put_moves_the_date_of_the_last_update_as_the_switch_says() {
+    for (setting, without_difference, with_difference) in
+        [("moves", true, true), ("moves-on-difference", false, true), ("stays", false, false)]
+    {
+        let rehearsal = switched("last-updated-at", setting).await;
+        let (id, _) = rehearsal.create(with(plain(), "description", json!("Text"))).await;
+        let date = async || rehearsal.read(&id).await["last_updated_at"].clone();
+        for (text, moves) in [("Text", without_difference), ("Other text", with_difference)] {
+            let before = date().await;
+            rehearsal.advance("1h").await;
+            rehearsal.put(&id, json!({"description": text})).await;
+            assert_eq!(date().await != before, moves, "{setting}: {text}");
+        }
+        assert_eq!(rehearsal.read(&id).await["description"], "Other text");
+    }
+}
+
 #[tokio::test]
 async fn switches_come_from_the_options_else_the_state_else_the_seed() {
     let folder = tempfile::tempdir().unwrap();

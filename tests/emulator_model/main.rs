@@ -5,7 +5,6 @@
     clippy::indexing_slicing,
     clippy::string_slice,
     clippy::panic,
-    clippy::print_stdout,
     reason = "a test may fail loudly; clippy does not know the helpers of an integration test as tests"
 )]
 

@@ -93,3 +93,55 @@ pub(crate) async fn a_key_that_somebody_else_deleted_stays_deleted() {
         assert!(rehearsal.plan(file).await.changes.is_empty(), "{setting}");
     }
 }
+
+/// A whole map is sent, with what others wrote into it.
+pub(crate) async fn metadata_of_others_that_is_no_text_does_not_stand_in_the_way_unseen() {
+    let seed = seed()
+        + "  - {name: theirs, type: workspace-service, workspace: ws-a-000001, scopes: [completions.write], \
+                         metadata: {team: a, size: 3}}\n";
+    let file = "{version: 1, keys: [{name: theirs, workspace_id: ws-a-000001, scopes: [completions.write], \
+                metadata: {team: b}}]}";
+    for setting in settings_of("metadata-values") {
+        let rehearsal = rehearsal("metadata-values", setting, &seed).await;
+        let report = rehearsal.apply(&rehearsal.plan(file).await).await;
+        let again = rehearsal.plan(file).await;
+        if *setting == "refused" {
+            assert!(matches!(report.changes[0].outcome, Outcome::Failed(_)), "{setting}: {report:#?}");
+            assert_eq!(again.changes.len(), 1, "{setting}");
+        } else {
+            assert!(report.succeeded(), "{setting}: {report:#?}");
+            assert!(again.changes.is_empty(), "{setting}: {:#?}", again.changes);
+            let objects = rehearsal.objects().await;
+            let metadata =
+                &objects.values().find(|key| key["name"] == "theirs").unwrap()["defaults"]["metadata"];
+            let size = if *setting == "kept" { json!(3) } else { json!("3") };
+            assert_eq!(metadata, &json!({"team": "b", "size": size}), "{setting}");
+        }
+    }
+}
+
+/// Rows and objects with a secret in them: it goes nowhere.
+pub(crate) async fn a_raw_key_in_an_answer_is_not_repeated() {
+    let secret = "the-secret-of-a-person-00000x";
+    let seed = seed()
+        + &format!(
+            "  - {{name: laptop, type: workspace-user, workspace: ws-a-000001, user: ada@example.com, \
+             scopes: [completions.write], secret: {secret}}}\n"
+        );
+    let file = "{version: 1, keys: [{name: laptop, type: workspace-user, workspace_id: ws-a-000001, \
+                user_id: ada@example.com, scopes: [completions.write, prompts.render]}]}";
+    let rehearsal = rehearsal("user-keys-in-answers", "raw", &seed).await;
+    assert!(rehearsal.objects().await.values().any(|key| key["key"] == secret), "it is not shown at all");
+    std::fs::write(rehearsal.folder.path().join("keys.yaml"), file).unwrap();
+    for arguments in [
+        &["plan", "-vvv"][..],
+        &["plan", "--format", "json", "-vvv", "--log-format", "json"],
+        &["apply", "--yes", "-vvv"],
+        &["import", "-vvv"],
+    ] {
+        let output = rehearsal.program(arguments);
+        let said = [output.stdout, output.stderr].map(|said| String::from_utf8(said).unwrap()).concat();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
+        assert!(said.contains("laptop") && !said.contains(secret), "{arguments:?}: {said}");
+    }
+}

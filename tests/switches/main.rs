@@ -58,6 +58,8 @@ fn main() -> ExitCode {
         alone::a_rotation_in_transition_is_refused_for_certain,
         alone::without_a_list_scope_nothing_is_created_blindly,
         alone::a_key_that_somebody_else_deleted_stays_deleted,
+        alone::metadata_of_others_that_is_no_text_does_not_stand_in_the_way_unseen,
+        alone::a_raw_key_in_an_answer_is_not_repeated,
     ]
     .into();
     for settings in settings::each() {
