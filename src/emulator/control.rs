@@ -73,12 +73,14 @@ fn dispatch(server: &Server, inner: &mut Inner, call: &Call) -> Result<Answer, P
         }
         "/_emulator/faults" if delete => {
             inner.faults.clear();
+            server.accept_all_connections();
             inner.stale = Stale::default();
             Ok(done())
         }
         "/_emulator/reset" if post => {
             (inner.world, inner.clock, _) = server.origin.build()?;
             inner.faults = Faults::of(&server.origin.faults);
+            server.accept_all_connections();
             inner.stale = Stale::default();
             inner.log.clear();
             inner.save()?;

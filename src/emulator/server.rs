@@ -145,6 +145,11 @@ impl Server {
         Arc::clone(&self.refused_connections)
     }
 
+    /// Forgets the connections that are yet to be refused.
+    pub(super) fn accept_all_connections(&self) {
+        self.refused_connections.store(0, Ordering::SeqCst);
+    }
+
     /// The state. Nothing awaits while holding it.
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)

@@ -286,6 +286,7 @@ impl Rehearsal {
         self.run(&args)
     }
 
+    /// Calls until the connection is accepted: a fault may refuse some.
     fn call(&self, secret: &str, method: reqwest::Method, path: &str, body: &Value) -> (u16, Value) {
         let url = format!("http://{}{path}", self.emulator.local_addr());
         let mut request = self.client.request(method, url).header("x-portkey-api-key", secret);
@@ -293,7 +294,13 @@ impl Rehearsal {
             request = request.json(body);
         }
         self.runtime.block_on(async {
-            let response = request.send().await.unwrap();
+            let mut attempts = (0..20).map(|_| request.try_clone().unwrap().send());
+            let response = loop {
+                match attempts.next().expect("no connection is accepted").await {
+                    Ok(response) => break response,
+                    Err(error) => assert!(error.is_connect() || error.is_request(), "{error}"),
+                }
+            };
             (response.status().as_u16(), response.json().await.unwrap_or_default())
         })
     }
