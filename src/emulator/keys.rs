@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{
     call::{Answer, Call, Refusal},
     clock::{whole_second, written},
+    directory::optional,
     faults::Edit,
     paging::Page,
     permissions::{Action, Caller},
@@ -82,6 +83,8 @@ pub(super) fn create(
         }
         Some(_) => {}
     }
+    // The organisation is that of the caller (portkey-api.md 2.2).
+    optional(&body, "organisation_id")?;
     let patch = Patch::read(&body, &world.switches, now)?;
     if !matches!(patch.name, Field::Value(_)) {
         return Err(Refusal::invalid("name is missing"));
@@ -205,24 +208,21 @@ fn workspace_of_new(
     kind: Kind,
     body: &Map<String, Value>,
 ) -> Result<Option<String>, Refusal> {
+    let named = optional(body, "workspace_id")?;
     if kind == Kind::OrganisationService {
         return Ok(None);
     }
-    let named = match body.get("workspace_id") {
-        None | Some(Value::Null) => None,
-        Some(value) => Some(value.as_str().ok_or_else(|| Refusal::invalid("workspace_id is no string"))?),
-    };
     let named = named.or_else(|| caller.workspace_id());
     let slug_or_id = named.ok_or_else(|| Refusal::invalid("workspace_id is missing"))?;
     reachable_workspace(world, caller, slug_or_id).map(|id| Some(id.to_owned()))
 }
 
 fn user_of_new(world: &World, kind: Kind, body: &Map<String, Value>) -> Result<Option<String>, Refusal> {
+    let named = optional(body, "user_id")?;
     if kind != Kind::WorkspaceUser {
         return Ok(None);
     }
-    let id =
-        body.get("user_id").and_then(Value::as_str).ok_or_else(|| Refusal::invalid("user_id is missing"))?;
+    let id = named.ok_or_else(|| Refusal::invalid("user_id is missing"))?;
     match world.users.iter().find(|user| user.id == id) {
         Some(user) => Ok(Some(user.id.clone())),
         None => Err(Refusal::invalid("user_id is unknown")),

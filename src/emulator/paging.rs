@@ -8,6 +8,8 @@ use super::{
 };
 
 const LARGEST_SIZE: usize = 100;
+/// The largest integer that every JSON reader keeps exactly; a bound at all is inferred.
+const LARGEST_NUMBER: usize = 9_007_199_254_740_991;
 
 /// Which part of a list is asked for.
 pub(super) struct Page {
@@ -24,11 +26,11 @@ impl Page {
         };
         let most = match switches.page_size_over_100 {
             PageSizeOver100::Refused => LARGEST_SIZE,
-            PageSizeOver100::Clamped => usize::MAX,
+            PageSizeOver100::Clamped => LARGEST_NUMBER,
         };
         Ok(Self {
             size: parameter(call, size, 1..=most)?.unwrap_or(usual).min(LARGEST_SIZE),
-            number: parameter(call, number, 0..=usize::MAX)?.unwrap_or(0),
+            number: parameter(call, number, 0..=LARGEST_NUMBER)?.unwrap_or(0),
         })
     }
 
@@ -62,8 +64,8 @@ impl Page {
     }
 }
 
-/// The envelope of every list.
-pub(super) fn list(total: usize, rows: &[Value]) -> Answer {
+/// The envelope of every list that has pages.
+fn list(total: usize, rows: &[Value]) -> Answer {
     Answer::ok(json!({"object": "list", "total": total, "data": rows}))
 }
 

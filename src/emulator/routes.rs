@@ -76,7 +76,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         keys::update(c.world, c.caller, c.call, c.id, c.now)
     })
     .summary("Change a key; what is left out stays")
-    .body(Body::Required("UpdateApiKey"))
+    .body(Body::Optional("UpdateApiKey"))
     .refusals(&[400, 403, 404]),
     admin(Method::DELETE, "/api-keys/{id}", "deleteApiKey", |c| keys::delete(c.world, c.caller, c.id))
         .summary("Delete a key")
@@ -119,7 +119,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         workspaces::update(c.world, c.caller, c.call, c.id, c.now)
     })
     .summary("Change a workspace; what is left out stays")
-    .body(Body::Required("UpdateWorkspace"))
+    .body(Body::Optional("UpdateWorkspace"))
     .refusals(&[400, 403, 404]),
     admin(Method::DELETE, "/admin/workspaces/{workspaceId}", "deleteWorkspace", |c| {
         workspaces::delete(c.world, c.caller, c.call, c.id)
@@ -175,7 +175,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         configs::update(c.world, c.caller, c.call, c.id)
     })
     .summary("Change a config; what is left out stays")
-    .body(Body::Required("UpdateConfig"))
+    .body(Body::Optional("UpdateConfig"))
     .answer("ConfigVersionReceipt")
     .refusals(&[400, 403, 404]),
     admin(Method::DELETE, "/configs/{slug}", "deleteConfig", |c| configs::delete(c.world, c.caller, c.id))

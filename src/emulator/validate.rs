@@ -15,6 +15,8 @@ use super::{
 const LONGEST_NAME: usize = 100;
 const LONGEST_DESCRIPTION: usize = 200;
 const UNITS: [&str; 5] = ["rpd", "rph", "rpm", "rps", "rpw"];
+/// The largest integer that every JSON reader keeps exactly; a bound at all is inferred.
+const LARGEST_INTEGER: u64 = 9_007_199_254_740_991;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// The three states of a field in a PUT: absent is unchanged, null clears, a value sets.
@@ -256,7 +258,7 @@ fn amount(value: &Value) -> Option<Number> {
 }
 
 fn days(value: &Value) -> Option<u16> {
-    u16::try_from(value.as_u64()?).ok().filter(|days| (1..=365).contains(days))
+    u16::try_from(integer(value)?).ok().filter(|days| (1..=365).contains(days))
 }
 
 fn instant(value: &Value) -> Option<Timestamp> {
@@ -264,7 +266,17 @@ fn instant(value: &Value) -> Option<Timestamp> {
 }
 
 fn transition_ms(value: &Value) -> Option<i64> {
-    value.as_i64().filter(|ms| *ms >= SHORTEST_TRANSITION_MS)
+    i64::try_from(integer(value)?).ok().filter(|ms| *ms >= SHORTEST_TRANSITION_MS)
+}
+
+/// Whether this is a list of usage limits, as workspaces have them (portkey-api.md 2.4).
+pub(super) fn is_usage_limits_list(value: &Value) -> bool {
+    let is_limits = |item: &Value| item.as_object().is_some_and(|limits| UsagePatch::read(limits).is_ok());
+    value.as_array().is_some_and(|items| items.iter().all(is_limits))
+}
+
+pub(super) fn is_rate_limits_list(value: &Value) -> bool {
+    rate_limits(value).is_some()
 }
 
 fn rate_limits(value: &Value) -> Option<Vec<RateLimit>> {
@@ -275,6 +287,13 @@ fn rate_limit(value: &Value) -> Option<RateLimit> {
     Some(RateLimit {
         kind: one_of(value.get("type")?, &["requests", "tokens"])?,
         unit: one_of(value.get("unit")?, &UNITS)?,
-        value: value.get("value")?.as_u64()?,
+        value: integer(value.get("value")?)?,
     })
+}
+
+/// A whole number. JSON does not tell 30 from 30.0, and a whole float is written without its point.
+fn integer(value: &Value) -> Option<u64> {
+    let whole = value.as_f64().filter(|number| number.fract() == 0.0).map(|number| format!("{number}"));
+    let number = value.as_u64().or_else(|| whole?.parse().ok())?;
+    (number <= LARGEST_INTEGER).then_some(number)
 }

@@ -11,6 +11,7 @@ use super::{
     keys::reachable_workspace,
     paging::Page,
     permissions::Caller,
+    validate::{is_rate_limits_list, is_usage_limits_list},
     world::{User, Workspace, WorkspaceStatus, World},
 };
 
@@ -55,6 +56,8 @@ pub(super) fn get(world: &World, caller: &Caller, slug_or_id: &str) -> Result<An
         "settings".into(),
         json!({"user_api_key_ttl": 0, "user_api_key_max_ttl": 0, "user_api_key_count": -1}),
     );
+    let users: Vec<Value> = world.users.iter().map(|user| show_member(user, workspace)).collect();
+    shown.insert("users".into(), users.into());
     Ok(Answer::ok(Value::Object(shown)))
 }
 
@@ -164,9 +167,9 @@ fn change(workspace: &mut Workspace, body: &Map<String, Value>) -> Result<(), Re
         workspace.description = optional(body, "description")?.map(str::to_owned);
     }
     let fields = [
-        ("defaults", Value::is_object as fn(&Value) -> bool, &mut workspace.defaults),
-        ("usage_limits", Value::is_array, &mut workspace.usage_limits),
-        ("rate_limits", Value::is_array, &mut workspace.rate_limits),
+        ("defaults", is_defaults as fn(&Value) -> bool, &mut workspace.defaults),
+        ("usage_limits", is_usage_limits_list, &mut workspace.usage_limits),
+        ("rate_limits", is_rate_limits_list, &mut workspace.rate_limits),
     ];
     for (name, fits, place) in fields {
         if let Some(value) = shaped(body, name, fits)? {
@@ -174,6 +177,19 @@ fn change(workspace: &mut Workspace, body: &Map<String, Value>) -> Result<(), Re
         }
     }
     Ok(())
+}
+
+fn is_defaults(value: &Value) -> bool {
+    let is_texts = |value: &Value| value.as_array().is_some_and(|items| items.iter().all(Value::is_string));
+    value.as_object().is_some_and(|defaults| {
+        defaults.iter().all(|(name, value)| match name.as_str() {
+            _ if value.is_null() => true,
+            "metadata" => value.is_object(),
+            "input_guardrails" | "output_guardrails" => is_texts(value),
+            "user_api_key_config" => value.is_string(),
+            _ => true,
+        })
+    })
 }
 
 fn show(workspace: &Workspace) -> Map<String, Value> {
