@@ -26,7 +26,7 @@ impl Page {
         };
         let most = match switches.page_size_over_100 {
             PageSizeOver100::Refused => LARGEST_SIZE,
-            PageSizeOver100::Clamped => usize::MAX,
+            PageSizeOver100::Clamped => LARGEST_NUMBER,
         };
         Ok(Self {
             size: parameter(call, size, 1..=most)?.unwrap_or(usual).min(LARGEST_SIZE),

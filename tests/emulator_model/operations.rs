@@ -493,7 +493,7 @@ impl Run {
             ("GET", "/v1/api-keys?page_size=101", &Value::Null, 400, "AB01"),
             ("GET", "/v1/api-keys?current_page=-1", &Value::Null, 400, "AB01"),
             ("POST", "/v1/api-keys/organisation/user", &body, 400, "AB01"),
-            ("PATCH", unknown, &Value::Null, 404, "AB08"),
+            ("PATCH", unknown, &Value::Null, 405, "AB01"),
         ];
         let (method, path, body, status, code) = *self.chance.one_of(&cases);
         self.what = format!("{method} {path} {body}");
