@@ -154,7 +154,10 @@ struct Row {
 impl Row {
     /// `T` stands for whatever the vendor says, `…` for whatever it is.
     fn tells_of(&self, place: &str, vendor: &str, ours: &str) -> bool {
-        let given = |cell: &str| cell.replace('T', vendor);
+        let given = |cell: &str| match cell.strip_prefix('T') {
+            Some(rest) => format!("{vendor}{rest}"),
+            None => cell.to_owned(),
+        };
         self.places.iter().any(|pattern| fits(pattern, place))
             && (self.vendor == "…" || given(&self.vendor) == vendor)
             && (self.ours == "…" || given(&self.ours) == ours)

@@ -21,6 +21,8 @@ pub(super) struct Call {
     query: Vec<(String, String)>,
     /// The secret in `x-portkey-api-key`.
     pub(super) secret: Option<String>,
+    /// There is an `x-portkey-config`.
+    pub(super) overrides_config: bool,
     body: Bytes,
 }
 
@@ -36,6 +38,7 @@ impl Call {
             target: uri.path_and_query().map_or_else(|| uri.path().to_owned(), ToString::to_string),
             query: read_query(&uri),
             secret,
+            overrides_config: headers.contains_key("x-portkey-config"),
             body,
         })
     }

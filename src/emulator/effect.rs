@@ -217,7 +217,7 @@ fn page(text: &str) -> Content {
 /// A human duration such as `30s` or `2h`.
 fn duration(text: &str) -> Option<SignedDuration> {
     let span: Span = text.parse().ok()?;
-    SignedDuration::try_from(span).ok().filter(|duration| duration.is_positive())
+    SignedDuration::try_from(span).ok().filter(SignedDuration::is_positive)
 }
 
 /// The code that Portkey sends with a status (portkey-api.md 6).

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{
+    audit,
     call::{Answer, Call, Refusal},
     clock::{whole_second, written},
     directory::optional,
@@ -99,6 +100,7 @@ pub(super) fn create(
     patch.apply(&mut key, world, now)?;
     let receipt = json!({"id": key.id, "key": key.secret, "object": "api-key"});
     world.note_issued(&key.id, &key.secret);
+    world.audit.note(audit::Action::Create, &key, caller, now);
     world.keys.write(key);
     Ok(Answer::ok(receipt))
 }
@@ -113,12 +115,19 @@ pub(super) fn update(
     let mut key = reachable_key(world, caller, id, Action::Update)?.clone();
     // `type`, `workspace_id` and `user_id` are not part of the PUT; like any other unknown field they are ignored.
     Patch::read(&call.object()?, &world.switches, now)?.apply(&mut key, world, now)?;
+    world.audit.note(audit::Action::Update, &key, caller, now);
     world.keys.write(key);
     Ok(Answer::ok(json!({})))
 }
 
-pub(super) fn delete(world: &mut World, caller: &Caller, id: &str) -> Result<Answer, Refusal> {
-    reachable_key(world, caller, id, Action::Delete)?;
+pub(super) fn delete(
+    world: &mut World,
+    caller: &Caller,
+    id: &str,
+    now: Timestamp,
+) -> Result<Answer, Refusal> {
+    let key = reachable_key(world, caller, id, Action::Delete)?.clone();
+    world.audit.note(audit::Action::Delete, &key, caller, now);
     world.keys.erase(id);
     Ok(Answer::ok(json!({})))
 }
@@ -146,6 +155,7 @@ pub(super) fn rotate(
     let until = key.rotate(secret.clone(), now, asked.unwrap_or(usual));
     key.last_updated_at = whole_second(now);
     world.note_issued(id, &secret);
+    world.audit.note_rotation(&key, Some(caller), now);
     world.keys.write(key);
     Ok(Answer::ok(json!({"id": id, "key": secret, "key_transition_expires_at": written(until)})))
 }

@@ -6,6 +6,7 @@
 //! Invariants: it uses nothing from the rest of the crate, so that a misread field cannot be wrong on both sides;
 //! requests are handled one at a time; nothing is acknowledged before it is in the state file; no secret is logged.
 
+mod audit;
 mod call;
 mod clock;
 mod configs;
@@ -21,6 +22,7 @@ mod openapi;
 mod paging;
 mod patch;
 mod permissions;
+mod rate_windows;
 mod routes;
 mod secret;
 mod seed;

@@ -45,6 +45,18 @@ impl Page {
         list(total, &rows)
     }
 
+    /// How many items there are, and those of the page.
+    pub(super) fn of<T>(&self, items: impl Iterator<Item = T>) -> (usize, Vec<T>) {
+        let (first, mut total, mut found) = (self.first(), 0, Vec::new());
+        for item in items {
+            if total >= first && found.len() < self.size {
+                found.push(item);
+            }
+            total += 1;
+        }
+        (total, found)
+    }
+
     /// The page of a list that is counted while it is gone through.
     pub(super) fn answer<T>(&self, found: impl Iterator<Item = T>, show: impl Fn(T) -> Value) -> Answer {
         let first = self.first();

@@ -145,7 +145,27 @@ fn change_usage_limits(
     if key.usage_limits != before && key.status != Status::Expired {
         key.status = if key.is_used_up() { Status::Exhausted } else { Status::Active };
     }
+    rearm_threshold_alert(key, before.as_ref());
     Ok(())
+}
+
+/// Raising the limit, or raising or nulling the threshold, arms the alert again (portkey-api.md 3). It is sent again with
+/// the next thing spent.
+fn rearm_threshold_alert(key: &mut Key, before: Option<&UsageLimits>) {
+    let amount = |number: Option<&serde_json::Number>| number.and_then(serde_json::Number::as_f64);
+    let (before, after) = (before, key.usage_limits.as_ref());
+    let limits =
+        |limits: Option<&UsageLimits>| amount(limits.and_then(|limits| limits.credit_limit.as_ref()));
+    let thresholds =
+        |limits: Option<&UsageLimits>| amount(limits.and_then(|limits| limits.alert_threshold.as_ref()));
+    let is_raised = |from: Option<f64>, to: Option<f64>| match (from, to) {
+        (Some(from), Some(to)) => to > from,
+        (Some(_), None) => true,
+        (None, _) => false,
+    };
+    if is_raised(limits(before), limits(after)) || is_raised(thresholds(before), thresholds(after)) {
+        key.threshold_alert_sent = false;
+    }
 }
 
 impl UsagePatch {

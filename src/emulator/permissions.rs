@@ -79,6 +79,7 @@ impl Action {
 
 /// The key that makes a call.
 pub(super) struct Caller {
+    id: String,
     kind: Kind,
     workspace_id: Option<String>,
     scopes: Vec<String>,
@@ -88,11 +89,20 @@ pub(super) struct Caller {
 impl Caller {
     pub(super) fn of(key: &Key, rotation_scope: RotationScope) -> Self {
         Self {
+            id: key.id.clone(),
             kind: key.kind,
             workspace_id: key.workspace_id.clone(),
             scopes: key.scopes.clone(),
             rotation_scope,
         }
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// The workspace that bounds this caller; none for an organisation key.

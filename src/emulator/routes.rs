@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, Method};
 use jiff::Timestamp;
 
 use super::{
+    audit,
     call::{Answer, Call, Refusal},
     configs, gateway, keys,
     permissions::Caller,
@@ -78,7 +79,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
     .summary("Change a key; what is left out stays")
     .body(Body::Optional("UpdateApiKey"))
     .refusals(&[400, 403, 404]),
-    admin(Method::DELETE, "/api-keys/{id}", "deleteApiKey", |c| keys::delete(c.world, c.caller, c.id))
+    admin(Method::DELETE, "/api-keys/{id}", "deleteApiKey", |c| keys::delete(c.world, c.caller, c.id, c.now))
         .summary("Delete a key")
         .refusals(&[403, 404]),
     admin(Method::POST, "/api-keys/{id}/rotate", "rotateApiKey", |c| {
@@ -181,10 +182,29 @@ pub(super) static OPERATIONS: &[Operation] = &[
     admin(Method::DELETE, "/configs/{slug}", "deleteConfig", |c| configs::delete(c.world, c.caller, c.id))
         .summary("Delete a config that nothing uses")
         .refusals(&[403, 404, 409]),
-    data_plane(Method::GET, "/models", "listModels", |world, call, now| gateway::models(world, call, now))
+    admin(Method::GET, "/audit-logs", "listAuditLogs", |c| audit::list(c.world, c.caller, c.call))
+        .summary("List what was done to keys, the newest first")
+        .query(&[
+            "start_time",
+            "end_time",
+            "method",
+            "user_id",
+            "action",
+            "organisation_id",
+            "page_size",
+            "current_page",
+        ])
+        .answer("AuditLogList")
+        .refusals(&[400, 403]),
+    data_plane(Method::GET, "/models", "listModels", gateway::models)
         .summary("List models, as proof that a secret works")
         .answer("ModelList")
         .refusals(&[403, 412]),
+    data_plane(Method::POST, "/chat/completions", "createChatCompletion", gateway::complete)
+        .summary("Say nothing, and spend what the request allows")
+        .body(Body::Required("CreateChatCompletion"))
+        .answer("ChatCompletion")
+        .refusals(&[400, 403, 412, 429]),
 ];
 
 type AdminHandler = fn(Context<'_>) -> Result<Answer, Refusal>;

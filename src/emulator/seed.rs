@@ -41,7 +41,9 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Error,
+    audit::AuditLog,
     clock::whole_second,
+    rate_windows::RateWindows,
     secret::new_secret,
     switches::Switches,
     world::{
@@ -187,6 +189,8 @@ impl Seed {
             users: self.users.iter().map(|seed| seed.build(past)).collect(),
             configs: Vec::new(),
             keys: Keys::default(),
+            audit: AuditLog::default(),
+            rate_windows: RateWindows::default(),
             issued: Vec::new(),
             admin: None,
             switches: self.switches,
@@ -332,6 +336,7 @@ impl SeedKey {
             rate_limits: self.rate_limits.clone(),
             usage_limits,
             usage: self.usage.or(spent).unwrap_or_default(),
+            threshold_alert_sent: false,
             last_reset_at: self.last_reset_at,
             alert_emails: self.alert_emails.clone(),
             expires_at: self.expires_at,
@@ -341,6 +346,7 @@ impl SeedKey {
             secret: self.checked_secret()?,
             previous: None,
         };
+        key.threshold_alert_sent = key.is_past_threshold();
         let natural = if key.is_used_up() { Status::Exhausted } else { Status::Active };
         key.status = self.status.unwrap_or(natural);
         Ok(key)

@@ -160,9 +160,7 @@ fn show_usage_limits(key: &Key, switches: &Switches) -> Value {
         if let Some(next) = limits.next_usage_reset_at {
             shown.insert("next_usage_reset_at".into(), written(next).into());
         }
-        let threshold = limits.alert_threshold.as_ref().and_then(serde_json::Number::as_f64);
-        let alerted = threshold.is_some_and(|threshold| key.usage >= threshold);
-        shown.insert("is_threshold_alerts_sent".into(), alerted.into());
+        shown.insert("is_threshold_alerts_sent".into(), key.threshold_alert_sent.into());
         shown.insert("is_exhausted_alerts_sent".into(), (key.status == Status::Exhausted).into());
     }
     if key.expired_alert_sent {

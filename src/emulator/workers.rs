@@ -33,8 +33,10 @@ impl World {
                 if !key.is_due(now) {
                     break;
                 }
+                let at = key.due().unwrap_or(now);
                 if let Some(secret) = key.next_event(weekly) {
                     self.note_issued(&key.id, &secret);
+                    self.audit.note_rotation(&key, None, at);
                 }
             }
             self.keys.put(key);
@@ -102,6 +104,7 @@ impl Key {
     /// Usage back to zero, an exhausted key back to active.
     pub(super) fn reset_usage(&mut self, at: Timestamp) {
         self.usage = 0.0;
+        self.threshold_alert_sent = false;
         self.last_reset_at = Some(clock::whole_second(at));
         if self.status == Status::Exhausted {
             self.status = Status::Active;

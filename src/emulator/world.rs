@@ -11,7 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Number, Value};
 
-use super::{Error, permissions, secret::new_secret, switches::Switches};
+use super::{
+    Error, audit::AuditLog, permissions, rate_windows::RateWindows, secret::new_secret, switches::Switches,
+};
 
 /// Everything that survives a restart, the clock aside.
 #[derive(Serialize, Deserialize)]
@@ -21,6 +23,11 @@ pub(super) struct World {
     pub(super) users: Vec<User>,
     pub(super) configs: Vec<Config>,
     pub(super) keys: Keys,
+    #[serde(default)]
+    pub(super) audit: AuditLog,
+    /// Forgotten when the emulator ends.
+    #[serde(skip)]
+    pub(super) rate_windows: RateWindows,
     /// Every secret ever issued, oldest first, those of deleted keys included.
     pub(super) issued: Vec<Issued>,
     /// The id of the key that `Running::admin_key` tells of.
@@ -155,6 +162,9 @@ pub(super) struct Key {
     pub(super) rate_limits: Option<Vec<RateLimit>>,
     pub(super) usage_limits: Option<UsageLimits>,
     pub(super) usage: f64,
+    /// People were told that the usage is past the threshold; it leaks into `usage_limits`.
+    #[serde(default)]
+    pub(super) threshold_alert_sent: bool,
     pub(super) last_reset_at: Option<Timestamp>,
     pub(super) alert_emails: Option<Vec<String>>,
     pub(super) expires_at: Option<Timestamp>,
@@ -253,6 +263,13 @@ impl Key {
         limit.is_some_and(|limit| limit > 0.0 && self.usage >= limit)
     }
 
+    /// Whether the usage has reached the threshold of alerts.
+    pub(super) fn is_past_threshold(&self) -> bool {
+        let threshold =
+            self.usage_limits.as_ref().and_then(|limits| limits.alert_threshold.as_ref()?.as_f64());
+        threshold.is_some_and(|threshold| self.usage >= threshold)
+    }
+
     /// Puts a new secret in force; the present one lives on until the transition ends.
     pub(super) fn rotate(&mut self, secret: String, now: Timestamp, transition_ms: i64) -> Timestamp {
         let until = now.saturating_add(SignedDuration::from_millis(transition_ms)).unwrap_or(Timestamp::MAX);
@@ -339,6 +356,7 @@ impl Key {
             rate_limits: None,
             usage_limits: None,
             usage: 0.0,
+            threshold_alert_sent: false,
             last_reset_at: None,
             alert_emails: None,
             expires_at: None,

@@ -31,7 +31,7 @@ keys:
       workspace_user_api_keys.update, workspace_user_api_keys.delete, workspace_user_api_keys.rotate,
       workspaces.create, workspaces.read, workspaces.update, workspaces.delete, workspaces.list, workspace_users.list,
       organisation_users.create, organisation_users.list, organisation_users.read, organisation_users.update,
-      organisation_users.delete, configs.create, configs.list, configs.read, configs.update, configs.delete]}
+      organisation_users.delete, configs.create, configs.list, configs.read, configs.update, configs.delete, audit_logs.list]}
   - {name: manager, type: workspace-service, workspace: ws-prod-1a2b3c, secret: managers-secret-00000000mgr,
      scopes: [workspace_service_api_keys.create, workspace_service_api_keys.list, workspace_service_api_keys.read,
        workspace_service_api_keys.update, workspace_service_api_keys.delete, workspaces.list, configs.list]}

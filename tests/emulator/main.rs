@@ -7,11 +7,13 @@
     reason = "a test may fail loudly; clippy does not know the helpers of an integration test as tests"
 )]
 
+mod audit;
 mod callers;
 mod contract;
 mod create;
 mod directory;
 mod faults;
+mod gateway;
 mod harness;
 mod list;
 mod rotation;

@@ -13,4 +13,5 @@ mod kill;
 mod line;
 mod model;
 mod operations;
+mod spending;
 mod year;

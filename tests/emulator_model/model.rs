@@ -3,6 +3,8 @@
 //!
 //! Written from the description of the API, not from the emulator.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -22,6 +24,8 @@ pub(crate) struct Key {
     /// What a caller wrote into `usage_limits`, and the next reset.
     pub(crate) limits: Map<String, Value>,
     pub(crate) usage: f64,
+    /// People were told that the usage is past the threshold.
+    pub(crate) alerted: bool,
     /// Marked by the worker, which comes ten minutes late.
     pub(crate) expired: bool,
     /// None after a scheduled rotation, until it is read.
@@ -47,6 +51,10 @@ pub(crate) struct Model {
     pub(crate) workspaces: Vec<Named>,
     pub(crate) configs: Vec<Named>,
     pub(crate) organisation: String,
+    /// What was used of rate limits: by key, by what is counted, in which window.
+    pub(crate) used: BTreeMap<(String, String), (i64, u64)>,
+    /// How often each thing was done to a key.
+    pub(crate) done: BTreeMap<&'static str, usize>,
 }
 
 /// As the API writes a date.
@@ -150,6 +158,7 @@ impl Model {
             shown: shown.as_object().unwrap().clone(),
             limits: Map::new(),
             usage: 0.0,
+            alerted: false,
             expired: false,
             secret: None,
             previous: None,
@@ -175,7 +184,15 @@ impl Model {
                     key.shown[field] = at.map(written).unwrap_or_default();
                     key.expired &= at.is_some_and(|at| at <= now);
                 }
-                "usage_limits" => key.limits = merged_limits(&key.limits, value, now)?,
+                "usage_limits" => {
+                    let limits = merged_limits(&key.limits, value, now)?;
+                    let grows = |name: &str| match (key.limits.get(name), limits.get(name)) {
+                        (Some(before), Some(after)) => after.as_f64() > before.as_f64(),
+                        (before, _) => before.is_some(),
+                    };
+                    key.alerted &= !grows("credit_limit") && !grows("alert_threshold");
+                    key.limits = limits;
+                }
                 "reset_usage" if *value == true => key.reset(now),
                 "defaults" => self.merge_defaults(&mut key, value)?,
                 "rotation_policy" => set_policy(&mut key, value, now)?,
@@ -225,7 +242,9 @@ impl Model {
         let mut issued = false;
         for key in &mut self.keys {
             while let Some(event) = key.next.filter(|(at, _)| *at <= now) {
-                issued |= event.1 == Event::Rotation;
+                let rotates = event.1 == Event::Rotation;
+                issued |= rotates;
+                *self.done.entry("rotate").or_default() += usize::from(rotates);
                 key.happens(event);
             }
         }
@@ -373,6 +392,7 @@ impl Key {
 
     fn reset(&mut self, at: Timestamp) {
         self.usage = 0.0;
+        self.alerted = false;
         self.shown["last_reset_at"] = written(at);
     }
 
@@ -400,6 +420,15 @@ impl Key {
 
     pub(crate) fn has_expired(&self, now: Timestamp) -> bool {
         instant(&self.shown["expires_at"]).is_some_and(|at| at <= now)
+    }
+
+    /// So many tokens were used, at a cent each.
+    pub(crate) fn spends(&mut self, tokens: u64) {
+        let is_of_tokens = self.limits.get("type") == Some(&json!("tokens"));
+        let tokens = u32::try_from(tokens).map(f64::from).unwrap();
+        self.usage += if is_of_tokens { tokens } else { tokens * 0.01 };
+        let threshold = self.limits.get("alert_threshold").and_then(Value::as_f64);
+        self.alerted |= threshold.is_some_and(|threshold| self.usage >= threshold);
     }
 
     pub(crate) fn is_used_up(&self) -> bool {
@@ -432,9 +461,7 @@ impl Key {
         row.insert("status".to_owned(), status.into());
         let mut limits = self.limits.clone();
         if !limits.is_empty() {
-            let threshold = limits.get("alert_threshold").and_then(Value::as_f64);
-            let alerted = threshold.is_some_and(|threshold| self.usage >= threshold);
-            limits.insert("is_threshold_alerts_sent".to_owned(), alerted.into());
+            limits.insert("is_threshold_alerts_sent".to_owned(), self.alerted.into());
             limits.insert("is_exhausted_alerts_sent".to_owned(), (status == "exhausted").into());
         }
         if self.expired {

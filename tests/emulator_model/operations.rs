@@ -48,7 +48,7 @@ keys:
       workspace_service_api_keys.update, workspace_service_api_keys.delete, workspace_service_api_keys.rotate,
       workspace_user_api_keys.create, workspace_user_api_keys.list, workspace_user_api_keys.read,
       workspace_user_api_keys.update, workspace_user_api_keys.delete, workspace_user_api_keys.rotate,
-      workspaces.list, organisation_users.list, configs.list]}
+      workspaces.list, organisation_users.list, configs.list, audit_logs.list]}
   - {name: manager, type: workspace-service, workspace: ws-prod-1a2b3c, secret: managers-secret-00000000mgr1,
      scopes: [workspace_service_api_keys.create, workspace_service_api_keys.list, workspace_service_api_keys.read,
        workspace_service_api_keys.update, workspace_service_api_keys.delete]}
@@ -80,18 +80,18 @@ const SCOPES: [(&str, &[&str]); 3] = [
     ),
 ];
 
-struct Run {
+pub(crate) struct Run {
     seed: usize,
-    chance: Chance,
+    pub(crate) chance: Chance,
     line: Line,
-    model: Model,
+    pub(crate) model: Model,
     /// What a reset goes back to.
     start: Model,
     users: Vec<String>,
-    now: Timestamp,
+    pub(crate) now: Timestamp,
     number: usize,
     /// The present operation, for whoever reads a failure.
-    what: String,
+    pub(crate) what: String,
 }
 
 #[test]
@@ -174,6 +174,7 @@ impl Run {
         };
         key.secret = Some(secret.to_owned());
         key.usage = usage;
+        key.alerted = object["usage_limits"]["is_threshold_alerts_sent"] == true;
         for field in ["credit_limit", "type", "alert_threshold", "periodic_reset", "next_usage_reset_at"] {
             if let Some(value) = object["usage_limits"].get(field) {
                 key.limits.insert(field.to_owned(), value.clone());
@@ -184,12 +185,12 @@ impl Run {
         key
     }
 
-    fn at(&self) -> String {
+    pub(crate) fn at(&self) -> String {
         format!("seed {}, operation {}: {}", self.seed, self.number, self.what)
     }
 
     /// Calls, and lets the model catch up with the clock of the answer.
-    fn call(&mut self, secret: &str, method: &str, path: &str, body: &Value) -> Reply {
+    pub(crate) fn call(&mut self, secret: &str, method: &str, path: &str, body: &Value) -> Reply {
         let reply = self.line.call(secret, method, path, body).unwrap();
         self.now = reply.date;
         if self.model.catch_up(self.now) {
@@ -221,7 +222,7 @@ impl Run {
     }
 
     /// The key reads as the model has it.
-    fn compare(&mut self, id: &str) {
+    pub(crate) fn compare(&mut self, id: &str) {
         let seen = self.read(id);
         let key = self.model.key_mut(id);
         if key.shown["api_key_defaults_id"] == NOT_READ_YET && seen["api_key_defaults_id"].is_string() {
@@ -269,7 +270,9 @@ impl Run {
             0..14 if count < MOST_KEYS => self.create(),
             0..22 => self.list(),
             22..36 => self.get(),
-            36..60 => self.update(),
+            36..54 => self.update(),
+            54..59 => self.spend(),
+            59..60 => self.look_at_the_audit_log(),
             60..68 => self.delete(),
             68..76 => self.rotate(),
             76..80 => self.move_the_clock(),
@@ -292,7 +295,7 @@ impl Run {
     }
 
     /// A key that may be changed: none of those that make calls.
-    fn some_key(&mut self) -> Key {
+    pub(crate) fn some_key(&mut self) -> Key {
         let calls = |key: &&Key| [ROOT, MANAGER, AUDITOR, PERSON].contains(&key.secret.as_deref().unwrap());
         let keys: Vec<&Key> = self.model.keys.iter().filter(|key| !calls(key)).collect();
         (*self.chance.one_of(&keys)).clone()
@@ -334,6 +337,7 @@ impl Run {
                 key.id.clone_from(&id);
                 key.secret = Some(text("key"));
                 self.model.keys.push(key);
+                self.did("create");
                 self.compare(&id);
             }
         }
@@ -388,6 +392,7 @@ impl Run {
             Ok(merged) => {
                 self.accepted(&reply);
                 *self.model.key_mut(&merged.id) = merged.clone();
+                self.did("update");
                 self.compare(&merged.id);
                 return;
             }
@@ -406,6 +411,7 @@ impl Run {
         let reply = self.call(ROOT, "DELETE", &path, &Value::Null);
         self.accepted(&reply);
         self.model.keys.retain(|other| other.id != key.id);
+        self.did("delete");
         let method = *self.chance.one_of(&["GET", "PUT", "DELETE"]);
         let reply = self.call(ROOT, method, &path, &json!({}));
         self.refused(&reply, 404, "AB08");
@@ -438,6 +444,7 @@ impl Run {
                 assert_ne!(key.secret.as_ref(), Some(&secret));
                 key.rotated(Some(secret), now, until);
                 key.shown["last_updated_at"] = written(now);
+                self.did("rotate");
             }
         }
         self.compare(&id);
@@ -533,6 +540,7 @@ impl Run {
         if method == "PUT" && status == 200 {
             let merged = self.model.merged(self.model.key(&key.id).unwrap(), body, self.now).unwrap();
             *self.model.key_mut(&key.id) = merged;
+            self.did("update");
         }
         self.compare(&key.id);
         if self.chance.once_in(4) {
@@ -628,7 +636,8 @@ impl Run {
             "rate_limits" => {
                 let limit = |chance: &mut Chance, kind: &str| {
                     let unit = *chance.one_of(&["rpd", "rph", "rpm", "rps", "rpw"]);
-                    json!({"type": kind, "unit": unit, "value": chance.below(1000)})
+                    let value = *chance.one_of(&[0, 1, 2, 100, 1000]);
+                    json!({"type": kind, "unit": unit, "value": value})
                 };
                 let both = [limit(chance, "requests"), limit(chance, "tokens")];
                 both.into_iter().skip(chance.below(2)).collect()
