@@ -12,6 +12,7 @@ use super::{
     clock::{instant_of, written},
     paging::Page,
     permissions::Caller,
+    rules::Feature,
     secret::mask,
     world::{Key, Kind, World},
 };
@@ -109,6 +110,7 @@ pub(super) fn list(world: &World, caller: &Caller, call: &Call) -> Result<Answer
     if caller.kind() != Kind::OrganisationService {
         return Err(Refusal::forbidden("needs an organisation key"));
     }
+    world.needs_feature(Feature::AuditLogs)?;
     caller.needs("audit_logs.list")?;
     if call.query("organisation_id").is_some() {
         // Observed: the vendor's document requires it, the service refuses it (portkey-api.md 10).

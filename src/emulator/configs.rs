@@ -89,11 +89,12 @@ pub(super) fn update(world: &mut World, caller: &Caller, call: &Call, slug: &str
     Ok(Answer::ok(shown))
 }
 
-/// A config that a key is bound to stays (observed: portkey-api.md 3).
+/// A config that a key is bound to stays (observed: portkey-api.md 3), and so does the usual one of a workspace.
 pub(super) fn delete(world: &mut World, caller: &Caller, slug: &str) -> Result<Answer, Refusal> {
     caller.needs("configs.delete")?;
-    let id = found(world, caller, slug)?.id.clone();
-    if world.is_config_used(&id) {
+    let config = found(world, caller, slug)?;
+    let id = config.id.clone();
+    if world.is_config_used(config) {
         return Err(Refusal::conflict("the config is in use"));
     }
     world.configs.retain(|config| config.id != id);

@@ -191,6 +191,10 @@ fn reachable_key<'a>(
     };
     let key = world.keys.get(id).ok_or_else(gone)?;
     caller.check(action, key.kind, key.workspace_id.as_deref())?;
+    if let Some(workspace_id) = &key.workspace_id {
+        // What is in an archived workspace is out of reach too: inferred from "later calls" (portkey-api.md 8).
+        reachable_workspace(world, caller, workspace_id)?;
+    }
     Ok(key)
 }
 

@@ -24,6 +24,7 @@ mod patch;
 mod permissions;
 mod rate_windows;
 mod routes;
+mod rules;
 mod secret;
 mod seed;
 mod server;

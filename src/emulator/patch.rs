@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::{
     call::Refusal,
     clock, permissions,
+    rules::Change,
     switches::{
         DescriptionClearing, EmptyAlertEmails, EmptyRateLimits, ExpiredKeyRenewal, ExpiryClearing,
         LastUpdatedAt, MetadataClearing, MetadataInPut, Switches, UnfitScopes, UsageLimitsInPut,
@@ -20,6 +21,7 @@ impl Patch {
     /// Changes `key`, a copy that is stored only if this succeeds.
     pub(super) fn apply(self, key: &mut Key, world: &World, now: Timestamp) -> Result<(), Refusal> {
         let config_id = self.resolve_config(key, world)?;
+        let change = Change::of(&self, world.keys.get(&key.id).is_none());
         let before = key.clone();
         let switches = &world.switches;
         let Self {
@@ -32,6 +34,7 @@ impl Patch {
             alert_emails,
             expires_at,
             rotation_policy,
+            moves_rotation: _,
             metadata,
             config_id: _,
             allow_config_override,
@@ -70,6 +73,7 @@ impl Patch {
         rotation_policy.merge_into(&mut key.rotation_policy);
         let metadata = change_metadata(metadata, switches, key);
         change_defaults(metadata, config_id, allow_config_override.into_option(), key);
+        world.enforce(key, &change, now)?;
         let moves = match switches.last_updated_at {
             LastUpdatedAt::Moves => true,
             LastUpdatedAt::MovesOnDifference => *key != before,
@@ -258,15 +262,20 @@ fn change_defaults(
     if key.defaults.is_none() && !writes {
         return;
     }
-    let defaults = key.defaults.get_or_insert_with(|| Defaults {
-        id: Uuid::new_v4().to_string(),
-        metadata: None,
-        config_id: None,
-        allow_config_override: true,
-    });
+    let defaults = defaults_of(key);
     metadata.merge_into(&mut defaults.metadata);
     config_id.merge_into(&mut defaults.config_id);
     if let Some(allowed) = allow_config_override {
         defaults.allow_config_override = allowed;
     }
+}
+
+/// The row behind `defaults`, new if nothing was written to it yet.
+pub(super) fn defaults_of(key: &mut Key) -> &mut Defaults {
+    key.defaults.get_or_insert_with(|| Defaults {
+        id: Uuid::new_v4().to_string(),
+        metadata: None,
+        config_id: None,
+        allow_config_override: true,
+    })
 }

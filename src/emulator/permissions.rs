@@ -8,7 +8,7 @@ use std::{collections::HashMap, sync::LazyLock};
 use super::{
     call::Refusal,
     switches::RotationScope,
-    world::{Key, Kind},
+    world::{Key, Kind, World},
 };
 
 struct Holders {
@@ -87,13 +87,15 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    pub(super) fn of(key: &Key, rotation_scope: RotationScope) -> Self {
+    pub(super) fn of(key: &Key, world: &World) -> Self {
+        // Security settings override what a key holds (portkey-api.md 6).
+        let withheld = |scope: &&String| !world.organisation.withheld_scopes.contains(scope);
         Self {
             id: key.id.clone(),
             kind: key.kind,
             workspace_id: key.workspace_id.clone(),
-            scopes: key.scopes.clone(),
-            rotation_scope,
+            scopes: key.scopes.iter().filter(withheld).cloned().collect(),
+            rotation_scope: world.switches.rotation_scope,
         }
     }
 

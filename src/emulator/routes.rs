@@ -320,7 +320,7 @@ fn authenticate(world: &World, call: &Call, now: Timestamp) -> Result<Caller, Re
     let secret = call.secret.as_deref().ok_or_else(|| Refusal::unauthorised("no x-portkey-api-key"))?;
     match world.keys.by_secret(secret).filter(|key| key.accepts(secret, now)) {
         Some(key) if key.has_expired(now) => Err(Refusal::unauthorised("the calling key has expired")),
-        Some(key) => Ok(Caller::of(key, world.switches.rotation_scope)),
+        Some(key) => Ok(Caller::of(key, world)),
         None => Err(Refusal::unauthorised("no key has this secret")),
     }
 }

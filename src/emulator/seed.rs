@@ -1,7 +1,7 @@
 //! What an emulated organisation holds at the start, from YAML or JSON.
 //!
 //! ```yaml
-//! organisation: {id: …, name: Acme}      # optional
+//! organisation: {id: …, name: Acme}      # optional; rules: settings?, metadata_schema?, auto_user_keys?, …
 //! clock: 2026-11-23T09:00:00Z            # optional: the virtual clock starts here
 //! switches: {expiry-clearing: never}     # optional: `Switches`
 //! workspaces:
@@ -36,7 +36,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -44,6 +44,7 @@ use super::{
     audit::AuditLog,
     clock::whole_second,
     rate_windows::RateWindows,
+    rules::{Feature, Settings},
     secret::new_secret,
     switches::Switches,
     world::{
@@ -70,6 +71,15 @@ pub struct Seed {
 struct SeedOrganisation {
     id: Option<String>,
     name: Option<String>,
+    #[serde(default)]
+    settings: Settings,
+    metadata_schema: Option<Value>,
+    #[serde(default)]
+    auto_user_keys: bool,
+    #[serde(default)]
+    withheld_scopes: Vec<String>,
+    #[serde(default)]
+    plan_lacks: Vec<Feature>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -80,6 +90,10 @@ struct SeedWorkspace {
     name: String,
     icon: Option<String>,
     status: Option<WorkspaceStatus>,
+    #[serde(default)]
+    settings: Settings,
+    metadata_schema: Option<Value>,
+    user_api_key_config: Option<String>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -159,6 +173,9 @@ impl Seed {
                 name: "Main".to_owned(),
                 icon: None,
                 status: None,
+                settings: Settings::default(),
+                metadata_schema: None,
+                user_api_key_config: None,
             }],
             users: vec![SeedUser {
                 id: None,
@@ -179,7 +196,7 @@ impl Seed {
         let past = self.clock.unwrap_or(FALLBACK_START).saturating_sub(SignedDuration::from_hours(24));
         let past = whole_second(past.unwrap_or(Timestamp::MIN));
         let mut world = World {
-            organisation: Organisation { id, name },
+            organisation: self.organisation.build(id, name),
             workspaces: self
                 .workspaces
                 .iter()
@@ -202,8 +219,30 @@ impl Seed {
             let config = config.build(&world, past)?;
             world.configs.push(config);
         }
+        self.check_rules(&world)?;
         self.build_keys(&mut world, past, now)?;
         Ok(world)
+    }
+
+    /// Rules that could not be followed are found at the start.
+    fn check_rules(&self, world: &World) -> Result<(), Error> {
+        let schemas =
+            self.workspaces.iter().map(|workspace| (&workspace.slug[..], &workspace.metadata_schema));
+        for (whose, schema) in schemas.chain([("the organisation", &self.organisation.metadata_schema)]) {
+            let Some(schema) = schema else { continue };
+            jsonschema::validator_for(schema).map_err(|error| {
+                Error::Seed(format!("the `metadata_schema` of {whose} is no JSON Schema: {error}"))
+            })?;
+        }
+        for workspace in &world.workspaces {
+            let Some(slug) = workspace.usual_config() else { continue };
+            let config = world.config(slug).filter(|config| config.workspace_id == workspace.id);
+            if config.is_none() {
+                let slug = format!("`{}` has the config `{slug}`, which is not in it", workspace.slug);
+                return Err(Error::Seed(format!("workspace {slug}")));
+            }
+        }
+        Ok(())
     }
 
     fn build_keys(&self, world: &mut World, past: Timestamp, now: Timestamp) -> Result<(), Error> {
@@ -247,6 +286,14 @@ impl Seed {
 /// 2026-01-02, the start of a seed without a clock.
 const FALLBACK_START: Timestamp = Timestamp::constant(1_767_312_000, 0);
 
+impl SeedOrganisation {
+    fn build(&self, id: String, name: String) -> Organisation {
+        let Self { settings, metadata_schema, auto_user_keys, withheld_scopes, plan_lacks, .. } =
+            self.clone();
+        Organisation { id, name, settings, metadata_schema, auto_user_keys, withheld_scopes, plan_lacks }
+    }
+}
+
 impl SeedWorkspace {
     fn build(&self, is_default: bool, created_at: Timestamp) -> Workspace {
         Workspace {
@@ -255,9 +302,11 @@ impl SeedWorkspace {
             name: self.name.clone(),
             icon: self.icon.clone(),
             description: None,
-            defaults: None,
+            defaults: self.user_api_key_config.as_ref().map(|slug| json!({"user_api_key_config": slug})),
             usage_limits: None,
             rate_limits: None,
+            settings: self.settings.clone(),
+            metadata_schema: self.metadata_schema.clone(),
             last_updated_at: None,
             status: self.status.unwrap_or(WorkspaceStatus::Active),
             is_default,

@@ -41,7 +41,8 @@ pub(super) fn row(key: &Key, world: &World) -> Value {
     Value::Object(object)
 }
 
-fn common(key: &Key, World { organisation, switches, .. }: &World) -> Map<String, Value> {
+fn common(key: &Key, world: &World) -> Map<String, Value> {
+    let World { organisation, switches, .. } = world;
     let mut object = Map::new();
     let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
     put("id", key.id.as_str().into());
@@ -62,7 +63,7 @@ fn common(key: &Key, World { organisation, switches, .. }: &World) -> Map<String
     put("expires_at", key.expires_at.map(written).into());
     put("last_reset_at", key.last_reset_at.map(written).into());
     put("alert_emails", show_alert_emails(key, switches));
-    put("expiry_enforced", 0.into());
+    put("expiry_enforced", u8::from(world.enforces_expiry(key)).into());
     put("allow_config_override", show_override(key, switches));
     put("api_key_defaults_id", key.defaults.as_ref().map(|row| row.id.as_str()).into());
     put("scopes", json!(show_scopes(key, switches)));

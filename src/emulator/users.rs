@@ -10,6 +10,7 @@ use super::{
     directory::{newest_first, optional, required},
     paging::Page,
     permissions::Caller,
+    rules::Feature,
     validate::is_email,
     world::{User, World},
 };
@@ -18,7 +19,7 @@ use super::{
 const ROLES: [&str; 2] = ["admin", "member"];
 
 pub(super) fn list(world: &World, caller: &Caller, call: &Call) -> Result<Answer, Refusal> {
-    caller.needs("organisation_users.list")?;
+    check(world, caller, "organisation_users.list")?;
     let page = Page::read(call, "pageSize", "currentPage", &world.switches)?;
     let found = newest_first(&world.users, |user| user.created_at)
         .filter(|user| call.query("email").is_none_or(|email| user.email == email))
@@ -27,7 +28,7 @@ pub(super) fn list(world: &World, caller: &Caller, call: &Call) -> Result<Answer
 }
 
 pub(super) fn get(world: &World, caller: &Caller, id: &str) -> Result<Answer, Refusal> {
-    caller.needs("organisation_users.read")?;
+    check(world, caller, "organisation_users.read")?;
     Ok(Answer::ok(show(world, found(world, id)?)))
 }
 
@@ -38,7 +39,7 @@ pub(super) fn create(
     call: &Call,
     now: Timestamp,
 ) -> Result<Answer, Refusal> {
-    caller.needs("organisation_users.create")?;
+    check(world, caller, "organisation_users.create")?;
     let body = call.object()?;
     let email = required(&body, "email")?;
     if !is_email(email) {
@@ -60,12 +61,15 @@ pub(super) fn create(
         created_at: whole_second(now),
     };
     let shown = show(world, &user);
+    if world.organisation.auto_user_keys {
+        world.add_automatic_keys(&user, now);
+    }
     world.users.push(user);
     Ok(Answer::ok(shown))
 }
 
 pub(super) fn update(world: &mut World, caller: &Caller, call: &Call, id: &str) -> Result<Answer, Refusal> {
-    caller.needs("organisation_users.update")?;
+    check(world, caller, "organisation_users.update")?;
     let body = call.object()?;
     let role = required(&body, "role")?;
     if !ROLES.contains(&role) {
@@ -84,7 +88,7 @@ pub(super) fn update(world: &mut World, caller: &Caller, call: &Call, id: &str) 
 
 /// Removing a user deletes their keys (portkey-api.md 7).
 pub(super) fn delete(world: &mut World, caller: &Caller, id: &str) -> Result<Answer, Refusal> {
-    caller.needs("organisation_users.delete")?;
+    check(world, caller, "organisation_users.delete")?;
     found(world, id)?;
     let keys = world.keys.ids(|key| key.user_id.as_deref() == Some(id));
     for key in &keys {
@@ -92,6 +96,11 @@ pub(super) fn delete(world: &mut World, caller: &Caller, id: &str) -> Result<Ans
     }
     world.users.retain(|user| user.id != id);
     Ok(Answer::ok(json!({})))
+}
+
+fn check(world: &World, caller: &Caller, scope: &str) -> Result<(), Refusal> {
+    world.needs_feature(Feature::Users)?;
+    caller.needs(scope)
 }
 
 fn found<'w>(world: &'w World, id: &str) -> Result<&'w User, Refusal> {

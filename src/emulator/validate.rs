@@ -71,6 +71,8 @@ pub(super) struct Patch {
     pub(super) alert_emails: Field<Vec<String>>,
     pub(super) expires_at: Field<Timestamp>,
     pub(super) rotation_policy: Field<RotationPolicy>,
+    /// The policy names its next date.
+    pub(super) moves_rotation: bool,
     pub(super) metadata: Field<Map<String, Value>>,
     pub(super) config_id: Field<String>,
     pub(super) allow_config_override: Field<bool>,
@@ -112,6 +114,9 @@ impl Patch {
                 None if body.contains_key("rotation_policy") => Field::Null,
                 None => Field::Absent,
             },
+            moves_rotation: body
+                .get("rotation_policy")
+                .is_some_and(|policy| policy.get("next_rotation_at").is_some_and(|at| !at.is_null())),
             metadata: Field::read(defaults, "metadata", |value| metadata(value, switches))?,
             config_id: Field::read(defaults, "config_id", |value| text(value, 1..=usize::MAX))?,
             allow_config_override: Field::read(defaults, "allow_config_override", Value::as_bool)?,
@@ -191,15 +196,9 @@ fn rotation_policy(
 }
 
 impl RotationPolicy {
-    /// How long a period is at least; weekly and monthly count as 7 and 30 days (portkey-api.md 4).
+    /// How long a period is at least.
     fn period_ms(&self) -> Option<i64> {
-        let days = match (self.rotation_period.as_deref(), self.rotation_period_days) {
-            (Some("weekly"), _) => 7,
-            (Some(_), _) => 30,
-            (None, Some(days)) => i64::from(days),
-            (None, None) => return None,
-        };
-        Some(days * DAY_MS)
+        self.days().map(|days| i64::from(days) * DAY_MS)
     }
 }
 

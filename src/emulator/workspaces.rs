@@ -11,6 +11,7 @@ use super::{
     keys::reachable_workspace,
     paging::Page,
     permissions::Caller,
+    rules::Settings,
     validate::{is_rate_limits_list, is_usage_limits_list},
     world::{User, Workspace, WorkspaceStatus, World},
 };
@@ -52,10 +53,17 @@ pub(super) fn get(world: &World, caller: &Caller, slug_or_id: &str) -> Result<An
     let workspace = found(world, caller, slug_or_id)?;
     let mut shown = show(workspace);
     shown.insert("organisation_id".into(), world.organisation.id.as_str().into());
-    shown.insert(
-        "settings".into(),
-        json!({"user_api_key_ttl": 0, "user_api_key_max_ttl": 0, "user_api_key_count": -1}),
-    );
+    let Settings { user_api_key_rotation_period, user_api_key_ttl, user_api_key_max_ttl, user_api_key_count } =
+        &workspace.settings;
+    let mut settings = json!({
+        "user_api_key_ttl": user_api_key_ttl,
+        "user_api_key_max_ttl": user_api_key_max_ttl,
+        "user_api_key_count": user_api_key_count.unwrap_or(-1),
+    });
+    if *user_api_key_rotation_period > 0 {
+        settings["user_api_key_rotation_period"] = (*user_api_key_rotation_period).into();
+    }
+    shown.insert("settings".into(), settings);
     let users: Vec<Value> = world.users.iter().map(|user| show_member(user, workspace)).collect();
     shown.insert("users".into(), users.into());
     Ok(Answer::ok(Value::Object(shown)))
@@ -80,12 +88,15 @@ pub(super) fn create(
         defaults: None,
         usage_limits: None,
         rate_limits: None,
+        settings: Settings::default(),
+        metadata_schema: None,
         status: WorkspaceStatus::Active,
         is_default: world.workspaces.is_empty(),
         created_at,
         last_updated_at: Some(created_at),
     };
     change(&mut workspace, &body)?;
+    check_usual_config(world, &workspace)?;
     let shown = Value::Object(show(&workspace));
     world.workspaces.push(workspace);
     Ok(Answer::ok(shown))
@@ -102,6 +113,7 @@ pub(super) fn update(
     let body = call.object()?;
     let mut workspace = found(world, caller, slug_or_id)?.clone();
     change(&mut workspace, &body)?;
+    check_usual_config(world, &workspace)?;
     workspace.last_updated_at = Some(whole_second(now));
     replace(world, workspace);
     Ok(Answer::ok(json!({})))
@@ -177,6 +189,14 @@ fn change(workspace: &mut Workspace, body: &Map<String, Value>) -> Result<(), Re
         }
     }
     Ok(())
+}
+
+fn check_usual_config(world: &World, workspace: &Workspace) -> Result<(), Refusal> {
+    let Some(named) = workspace.usual_config() else { return Ok(()) };
+    match world.config(named).filter(|config| config.workspace_id == workspace.id) {
+        Some(_) => Ok(()),
+        None => Err(Refusal::invalid("user_api_key_config is no config of this workspace")),
+    }
 }
 
 fn is_defaults(value: &Value) -> bool {

@@ -12,7 +12,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Number, Value};
 
 use super::{
-    Error, audit::AuditLog, permissions, rate_windows::RateWindows, secret::new_secret, switches::Switches,
+    Error,
+    audit::AuditLog,
+    permissions,
+    rate_windows::RateWindows,
+    rules::{Feature, Settings},
+    secret::new_secret,
+    switches::Switches,
 };
 
 /// Everything that survives a restart, the clock aside.
@@ -41,6 +47,19 @@ pub(super) struct World {
 pub(super) struct Organisation {
     pub(super) id: String,
     pub(super) name: String,
+    #[serde(default)]
+    pub(super) settings: Settings,
+    /// What the metadata of every key has to fit.
+    #[serde(default)]
+    pub(super) metadata_schema: Option<Value>,
+    /// Keys are made for users who join.
+    #[serde(default)]
+    pub(super) auto_user_keys: bool,
+    /// Nobody has these scopes, whatever a key says.
+    #[serde(default)]
+    pub(super) withheld_scopes: Vec<String>,
+    #[serde(default)]
+    pub(super) plan_lacks: Vec<Feature>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -57,6 +76,11 @@ pub(super) struct Workspace {
     pub(super) usage_limits: Option<Value>,
     #[serde(default)]
     pub(super) rate_limits: Option<Value>,
+    #[serde(default)]
+    pub(super) settings: Settings,
+    /// What the metadata of its keys has to fit.
+    #[serde(default)]
+    pub(super) metadata_schema: Option<Value>,
     pub(super) status: WorkspaceStatus,
     pub(super) is_default: bool,
     pub(super) created_at: Timestamp,
@@ -282,6 +306,13 @@ impl Key {
     }
 }
 
+impl Workspace {
+    /// The config that new keys of users are bound to, as slug or UUID.
+    pub(super) fn usual_config(&self) -> Option<&str> {
+        self.defaults.as_ref()?.get("user_api_key_config")?.as_str()
+    }
+}
+
 impl World {
     /// A workspace by slug or UUID; both are accepted wherever one is named.
     pub(super) fn workspace(&self, slug_or_id: &str) -> Option<&Workspace> {
@@ -292,10 +323,14 @@ impl World {
         self.configs.iter().find(|config| config.id == slug_or_id || config.slug == slug_or_id)
     }
 
-    /// Whether a key is bound to the config.
-    pub(super) fn is_config_used(&self, id: &str) -> bool {
-        let bound = |key: &Key| key.defaults.as_ref().and_then(|row| row.config_id.as_deref()) == Some(id);
-        self.keys.iter().any(bound)
+    /// Whether a key is bound to the config, or new keys of a workspace are (portkey-api.md 3).
+    pub(super) fn is_config_used(&self, config: &Config) -> bool {
+        let bound =
+            |key: &Key| key.defaults.as_ref().is_some_and(|row| row.config_id.as_ref() == Some(&config.id));
+        let usual = |workspace: &Workspace| {
+            workspace.usual_config().is_some_and(|named| named == config.id || named == config.slug)
+        };
+        self.keys.iter().any(bound) || self.workspaces.iter().any(usual)
     }
 
     /// Remembers a secret for `/_emulator/secrets`.

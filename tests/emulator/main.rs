@@ -17,6 +17,7 @@ mod gateway;
 mod harness;
 mod list;
 mod rotation;
+mod rules;
 mod start;
 mod switches;
 mod update;
