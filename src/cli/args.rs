@@ -59,7 +59,8 @@ pub(super) struct GlobalArgs {
     /// Use the embedded emulator instead of Portkey; its state lies in the work folder
     #[arg(long = "emulator", global = true, help_heading = "Connection")]
     pub(super) embedded_emulator: bool,
-    /// What an emulator holds at first, YAML or JSON [default with --emulator: an example organisation]
+    /// What an emulator holds at first: a seed, or a keys file, as if it had been applied [default with
+    /// --emulator: an example organisation]
     #[arg(long, value_name = "FILE", global = true, help_heading = "Connection")]
     pub(super) seed: Option<PathBuf>,
     /// How an emulator misbehaves, YAML or JSON
@@ -237,9 +238,12 @@ pub(super) struct EmulatorArgs {
     /// Allow addresses that other machines can reach
     #[arg(long)]
     pub(super) allow_non_loopback: bool,
-    /// Keep the state here; if the file exists, the seed is ignored
+    /// Keep the state here; if the file exists, it is used and the seed is not
     #[arg(long, value_name = "FILE")]
     pub(super) state: Option<PathBuf>,
+    /// Start from the seed, whatever the state file holds
+    #[arg(long, requires = "state")]
+    pub(super) reset: bool,
     /// The secret of its administrative key [default: the seed's, or a random one]
     #[arg(long, value_name = "KEY", env = "PORTKEY_EMULATOR_ADMIN_KEY", hide_env_values = true)]
     pub(super) admin_key: Option<String>,

@@ -11,6 +11,7 @@ mod import;
 mod output;
 mod planning;
 mod reference;
+mod rehearsal;
 mod session;
 mod validate;
 
@@ -40,7 +41,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn execute(cli: Cli) -> Exit {
     let Cli { global, command } = cli;
     let output = Output::new(&global);
-    start_log(&global);
+    start_log(&global, matches!(command, Command::Emulator(_)));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&CommandError::new(error), OutputFormat::Text, &output),
@@ -93,8 +94,10 @@ fn fail(error: &CommandError, format: OutputFormat, output: &Output) -> Exit {
 }
 
 /// Logs go to standard error and hold no secret: none has a `Display`.
-fn start_log(args: &GlobalArgs) {
+fn start_log(args: &GlobalArgs, serves: bool) {
     let level = match args.verbose {
+        // The emulator's log is what it is watched by.
+        0 | 1 if serves && !args.quiet => "portkey_sync=warn,emulator=info",
         0 | 1 => "portkey_sync=warn",
         2 => "portkey_sync=debug",
         _ => "trace",
@@ -103,6 +106,9 @@ fn start_log(args: &GlobalArgs) {
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second start in one process keeps the first log.
     match args.log_format {
+        LogFormat::Text if serves => {
+            log.with_ansi(false).without_time().with_level(false).with_target(false).try_init().ok()
+        }
         LogFormat::Text => log.with_ansi(false).without_time().try_init().ok(),
         LogFormat::Json => log.json().try_init().ok(),
     };

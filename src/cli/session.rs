@@ -10,6 +10,7 @@ use crate::secrets::make_work_folder;
 use super::args::GlobalArgs;
 use super::failure::CommandError;
 use super::output::Output;
+use super::rehearsal;
 
 /// The organisation of the quickstart.
 const EXAMPLE_ORGANISATION: &str = include_str!("../../examples/organisation.yaml");
@@ -57,10 +58,9 @@ impl Session {
         })?;
         let state = args.work_dir.join("emulator.json");
         let seed = match &args.seed {
-            Some(path) => Seed::from_file(path),
-            None => Seed::from_yaml_str(EXAMPLE_ORGANISATION),
-        }
-        .map_err(CommandError::new)?;
+            Some(path) => rehearsal::seed(path, output)?,
+            None => Seed::from_yaml_str(EXAMPLE_ORGANISATION).map_err(CommandError::new)?,
+        };
         let faults =
             args.faults.as_deref().map(FaultScript::from_file).transpose().map_err(CommandError::new)?;
         let whose = if state.exists() { "as the last run left it" } else { "new" };
@@ -73,6 +73,14 @@ impl Session {
         let running = emulator::start(options).await.map_err(|error| {
             CommandError::new(error).hint(format!("delete {} to start over", state.display()))
         })?;
+        if let Some(path) = args.seed.as_ref().filter(|_| running.was_restored()) {
+            output.complain(&format!(
+                "warning: the seed {} was not used, because the emulator's state is there already; delete {} to \
+                 start from the seed\n",
+                path.display(),
+                state.display()
+            ));
+        }
         output.talk(&format!(
             "emulator: this is not Portkey but a rehearsal on this machine, {whose} ({})\n",
             state.display()

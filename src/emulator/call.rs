@@ -93,6 +93,13 @@ impl Answer {
         Self { status, headers: Vec::new(), content: Content::Json(body) }
     }
 
+    /// The code in the envelope of an error.
+    pub(super) fn code(&self) -> Option<&str> {
+        let Content::Json(body) = &self.content else { return None };
+        let code = body.pointer("/data/errorCode").or_else(|| body.pointer("/error/code"));
+        code?.as_str()
+    }
+
     /// The answer as bytes, with the `Date` that the virtual clock shows.
     pub(super) fn into_parts(self, date: &str) -> (Response<()>, Bytes) {
         let json = HeaderValue::from_static("application/json; charset=utf-8");

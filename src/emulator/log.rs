@@ -1,7 +1,8 @@
 //! Which requests came, and what was answered. No headers, no bodies: no secrets.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -36,4 +37,52 @@ impl RequestLog {
         }
         json!({"total": self.0.len(), "by_method": by_method, "requests": self.0})
     }
+}
+
+/// What a line of the log tells beyond the entry.
+pub(super) struct Line<'a> {
+    pub(super) now: Timestamp,
+    pub(super) entry: &'a Entry,
+    /// The code of an error's envelope.
+    pub(super) code: Option<&'a str>,
+    /// The name of the key that called.
+    pub(super) by: Option<&'a str>,
+    /// Why it was refused, which the answer does not say.
+    pub(super) refused: Option<&'a str>,
+    pub(super) took: Duration,
+}
+
+/// Says what came and what was answered, on one line.
+pub(super) fn say(line: &Line<'_>) {
+    let Line { now, entry, code, by, refused, took } = line;
+    let mut text = format!("{} {:<6} {} ", now.strftime("%H:%M:%S"), entry.method, entry.path);
+    match entry.status {
+        Some(status) => text.push_str(&status.to_string()),
+        None => text.push_str("dropped"),
+    }
+    if let Some(code) = code {
+        text.push_str(&format!(" {code}"));
+    }
+    text.push_str(&format!(" {} ms", took.as_millis()));
+    if let Some(by) = by {
+        text.push_str(&format!(", by {by}"));
+    }
+    if let Some(reason) = refused {
+        text.push_str(&format!(": {reason}"));
+    }
+    if !entry.faults.is_empty() {
+        text.push_str(&format!("  [{}]", entry.faults.join(", ")));
+    }
+    tracing::info!(target: "emulator", "{}", plain(&text));
+}
+
+/// Says what a worker did to a key.
+pub(super) fn say_event(at: Timestamp, key: &str, what: &str) {
+    let text = format!("{} worker {key}: {what}", at.strftime("%Y-%m-%d %H:%M:%S"));
+    tracing::info!(target: "emulator", "{}", plain(&text));
+}
+
+/// Without anything that a terminal would obey: names are whatever somebody wrote.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

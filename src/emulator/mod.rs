@@ -69,6 +69,8 @@ pub struct Options {
     pub seed: Option<Seed>,
     /// Where the state outlives the process. If the file exists, the seed is ignored.
     pub state: Option<PathBuf>,
+    /// Do not read the state file: start from the seed, and write the state anew.
+    pub discard_state: bool,
     /// The secret of the administrative key.
     pub admin_key: Option<String>,
     /// How long each request waits before it is handled.
@@ -86,6 +88,7 @@ impl Default for Options {
             allow_non_loopback: false,
             seed: None,
             state: None,
+            discard_state: false,
             admin_key: None,
             latency: Duration::ZERO,
             faults: FaultScript::default(),
@@ -185,7 +188,17 @@ pub enum Error {
 
 /// Starts an emulator on the current Tokio runtime.
 pub async fn start(options: Options) -> Result<Running, Error> {
-    let Options { listen, allow_non_loopback, seed, state, admin_key, latency, faults, switches } = options;
+    let Options {
+        listen,
+        allow_non_loopback,
+        seed,
+        state,
+        discard_state,
+        admin_key,
+        latency,
+        faults,
+        switches,
+    } = options;
     if !listen.ip().is_loopback() && !allow_non_loopback {
         return Err(Error::NotLoopback { address: listen });
     }
@@ -197,7 +210,9 @@ pub async fn start(options: Options) -> Result<Running, Error> {
     // What the seed leaves out can depend on them.
     seed.switches = switches.unwrap_or(seed.switches);
     let mut origin = Origin { seed, admin_key, switches, faults };
-    let saved = store.as_ref().map(Store::load).transpose()?.flatten();
+    let readable = store.as_ref().filter(|_| !discard_state);
+    let saved = readable.map(Store::load).transpose()?.flatten();
+    let was_restored = saved.is_some();
     let (world, clock, admin_key) = match saved {
         Some((mut world, clock)) => {
             let admin_key = origin.finish(&mut world, clock.now())?;
@@ -227,13 +242,14 @@ pub async fn start(options: Options) -> Result<Running, Error> {
             tracing::error!(target: "emulator", %error, "the server ended");
         }
     });
-    Ok(Running { local_addr, admin_key, server, stop, task })
+    Ok(Running { local_addr, admin_key, was_restored, server, stop, task })
 }
 
 /// An emulator at work. It ends when this is dropped.
 pub struct Running {
     local_addr: SocketAddr,
     admin_key: String,
+    was_restored: bool,
     server: Arc<Server>,
     stop: watch::Sender<()>,
     task: JoinHandle<()>,
@@ -248,6 +264,17 @@ impl Running {
     /// The secret of a live organisation-service key with every scope, unless the seed marks another key.
     pub fn admin_key(&self) -> &str {
         &self.admin_key
+    }
+
+    /// Whether it goes on from a state file, and the seed was not used.
+    pub fn was_restored(&self) -> bool {
+        self.was_restored
+    }
+
+    /// How many workspaces, users and keys it holds.
+    pub fn counts(&self) -> [usize; 3] {
+        let inner = self.server.lock();
+        [inner.world.workspaces.len(), inner.world.users.len(), inner.world.keys.len()]
     }
 
     /// The address that is listened on.

@@ -19,11 +19,16 @@ use super::{
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Settings {
-    pub(super) user_api_key_rotation_period: u16,
-    pub(super) user_api_key_ttl: u16,
-    pub(super) user_api_key_max_ttl: u16,
+    #[serde(rename = "user_api_key_rotation_period")]
+    pub(super) rotation_period: u16,
+    /// How long new keys live that name no date.
+    #[serde(rename = "user_api_key_ttl")]
+    pub(super) usual_life: u16,
+    #[serde(rename = "user_api_key_max_ttl")]
+    pub(super) longest_life: u16,
     /// How many keys a user may have in a workspace; none or -1: any number.
-    pub(super) user_api_key_count: Option<i64>,
+    #[serde(rename = "user_api_key_count")]
+    pub(super) most_keys: Option<i64>,
 }
 
 /// What some plans do not have (portkey-api.md 6).
@@ -38,6 +43,7 @@ pub(super) enum Feature {
 }
 
 /// What a create or an update is about, as far as rules ask.
+#[expect(clippy::struct_excessive_bools, reason = "each is a question that one rule asks")]
 pub(super) struct Change {
     is_new: bool,
     sets_limits: bool,
@@ -71,8 +77,8 @@ impl World {
 
     fn most_keys(&self, workspace_id: Option<&str>) -> Option<usize> {
         let workspace = workspace_id.and_then(|id| self.workspace(id));
-        let own = workspace.and_then(|workspace| workspace.settings.user_api_key_count);
-        let count = own.or(self.organisation.settings.user_api_key_count)?;
+        let own = workspace.and_then(|workspace| workspace.settings.most_keys);
+        let count = own.or(self.organisation.settings.most_keys)?;
         // Negative: as many as they like.
         usize::try_from(count).ok()
     }
@@ -91,7 +97,7 @@ impl World {
     }
 
     fn longest_life(&self, key: &Key) -> Option<u16> {
-        self.setting(key.workspace_id.as_deref(), |settings| settings.user_api_key_max_ttl)
+        self.setting(key.workspace_id.as_deref(), |settings| settings.longest_life)
     }
 
     /// Applies the rules to a key that a body has been applied to.
@@ -125,7 +131,7 @@ impl World {
     fn enforce_life(&self, key: &mut Key, change: &Change) -> Result<(), Refusal> {
         let in_days =
             |days: u16| key.created_at.saturating_add(SignedDuration::from_hours(24 * i64::from(days))).ok();
-        let usual = self.setting(key.workspace_id.as_deref(), |settings| settings.user_api_key_ttl);
+        let usual = self.setting(key.workspace_id.as_deref(), |settings| settings.usual_life);
         let longest = self.longest_life(key);
         if change.is_new && key.expires_at.is_none() {
             key.expires_at = usual.or(longest).and_then(in_days);
@@ -143,8 +149,7 @@ impl World {
     /// Another period is refused, the date is not editable later, and a policy that is missing is assigned; also in place
     /// of one that is cleared, which is inferred (portkey-api.md 4).
     fn enforce_rotation(&self, key: &mut Key, change: &Change, now: Timestamp) -> Result<(), Refusal> {
-        let period =
-            self.setting(key.workspace_id.as_deref(), |settings| settings.user_api_key_rotation_period);
+        let period = self.setting(key.workspace_id.as_deref(), |settings| settings.rotation_period);
         let Some(days) = period else { return Ok(()) };
         if change.moves_rotation && !change.is_new {
             return Err(Refusal::invalid(

@@ -227,7 +227,7 @@ impl Seed {
     /// Rules that could not be followed are found at the start.
     fn check_rules(&self, world: &World) -> Result<(), Error> {
         let schemas =
-            self.workspaces.iter().map(|workspace| (&workspace.slug[..], &workspace.metadata_schema));
+            self.workspaces.iter().map(|workspace| (workspace.slug.as_str(), &workspace.metadata_schema));
         for (whose, schema) in schemas.chain([("the organisation", &self.organisation.metadata_schema)]) {
             let Some(schema) = schema else { continue };
             jsonschema::validator_for(schema).map_err(|error| {

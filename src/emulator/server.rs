@@ -28,7 +28,7 @@ use super::{
     faults::{FaultScript, Faults},
     keys,
     line::Line,
-    log::{Entry, RequestLog},
+    log::{self, Entry, RequestLog},
     routes,
     seed::Seed,
     store::Store,
@@ -156,7 +156,7 @@ impl Server {
     }
 
     /// Handles a request and makes its effect durable before there is an answer.
-    fn handle(&self, call: &Call, fired: &Fired) -> (Answer, Timestamp) {
+    fn handle(&self, call: &Call, fired: &Fired) -> Handled {
         let mut inner = self.lock();
         let now = inner.clock.now();
         let mut changed = inner.world.catch_up(now);
@@ -165,6 +165,8 @@ impl Server {
         for edit in fired.edits() {
             changed |= keys::edit(&mut inner.world, edit, now);
         }
+        let by = call.secret.as_deref().and_then(|secret| inner.world.keys.by_secret(secret));
+        let by = by.map(|key| key.name.clone());
         let handled = match fired.answer() {
             Some(answer) => Ok(answer),
             None => routes::dispatch(&mut inner, call, now),
@@ -172,12 +174,25 @@ impl Server {
         let wrote = handled.is_ok() && call.method != Method::GET;
         let saved = if wrote || changed { inner.save() } else { Ok(()) };
         let handled = saved.map_err(|error| Refusal::internal(error.to_string())).and(handled);
-        let answer = handled.unwrap_or_else(|refusal| {
-            tracing::info!(target: "emulator", reason = refusal.reason, "refused");
-            refusal.into_answer()
-        });
-        (answer, now)
+        let (answer, reason) = match handled {
+            Ok(answer) => (answer, None),
+            Err(refusal) => {
+                let reason = refusal.reason.clone();
+                (refusal.into_answer(), Some(reason))
+            }
+        };
+        Handled { answer, now, by, reason }
     }
+}
+
+/// What came of a request.
+struct Handled {
+    answer: Answer,
+    now: Timestamp,
+    /// The name of the key that called.
+    by: Option<String>,
+    /// Why it was refused, which the answer does not say.
+    reason: Option<String>,
 }
 
 /// The way of every request.
@@ -202,18 +217,27 @@ pub(super) async fn answer(
         tokio::time::sleep(delay).await;
     }
     server.refused_connections.fetch_add(fired.refused_connections(), Ordering::SeqCst);
+    let (mut caller, mut refused) = (None, None);
     let answered = match fired.cuts_before() {
         Some(cut) => Err(cut),
         None => {
-            let (mut answer, now) = server.handle(&call, &fired);
+            let Handled { mut answer, now, by, reason } = server.handle(&call, &fired);
             fired.disturb(&mut answer);
+            caller = by;
+            refused = reason;
             fired.cuts_after().map_or(Ok((answer, now)), Err)
         }
     };
     let status = answered.as_ref().ok().map(|(answer, _)| answer.status.as_u16());
     let entry = Entry { method: call.method.to_string(), path: call.target, status, faults: fired.names() };
-    let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    tracing::info!(target: "emulator", "{} {} {} {millis} ms", entry.method, entry.path, shown(status));
+    log::say(&log::Line {
+        now: server.lock().clock.now(),
+        entry: &entry,
+        code: answered.as_ref().ok().and_then(|(answer, _)| answer.code()),
+        by: caller.as_deref(),
+        refused: refused.as_deref(),
+        took: started.elapsed(),
+    });
     server.lock().log.push(entry);
     Ok(match answered {
         Err(cut) => {
@@ -226,10 +250,6 @@ pub(super) async fn answer(
             None => whole((answer, now)),
         },
     })
-}
-
-fn shown(status: Option<u16>) -> String {
-    status.map_or_else(|| "dropped".to_owned(), |status| status.to_string())
 }
 
 fn whole((answer, now): (Answer, Timestamp)) -> Response {

@@ -7,7 +7,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    clock,
+    clock, log,
     secret::new_secret,
     switches::WeeklyUsageReset,
     world::{Key, RotationPolicy, Status, UsageLimits, World},
@@ -86,6 +86,7 @@ impl Key {
         if self.expiry_due() == Some(at) {
             self.status = Status::Expired;
             self.expired_alert_sent = true;
+            log::say_event(at, &self.name, "marked as expired");
             return None;
         }
         if self.reset_due() == Some(at) {
@@ -93,11 +94,13 @@ impl Key {
             if let Some(limits) = &mut self.usage_limits {
                 limits.next_usage_reset_at = limits.next_after(at, weekly);
             }
+            log::say_event(at, &self.name, "usage reset");
             return None;
         }
         let transition = self.rotation_policy.as_ref()?.key_transition_period_ms;
         let secret = new_secret();
         self.rotate(secret.clone(), at, transition);
+        log::say_event(at, &self.name, "rotated; nobody is told the new secret");
         Some(secret)
     }
 

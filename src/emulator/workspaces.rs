@@ -53,17 +53,15 @@ pub(super) fn get(world: &World, caller: &Caller, slug_or_id: &str) -> Result<An
     let workspace = found(world, caller, slug_or_id)?;
     let mut shown = show(workspace);
     shown.insert("organisation_id".into(), world.organisation.id.as_str().into());
-    let Settings { user_api_key_rotation_period, user_api_key_ttl, user_api_key_max_ttl, user_api_key_count } =
-        &workspace.settings;
-    let mut settings = json!({
-        "user_api_key_ttl": user_api_key_ttl,
-        "user_api_key_max_ttl": user_api_key_max_ttl,
-        "user_api_key_count": user_api_key_count.unwrap_or(-1),
-    });
-    if *user_api_key_rotation_period > 0 {
-        settings["user_api_key_rotation_period"] = (*user_api_key_rotation_period).into();
+    let mut settings = Map::new();
+    let Settings { rotation_period, usual_life, longest_life, most_keys } = &workspace.settings;
+    settings.insert("user_api_key_ttl".into(), (*usual_life).into());
+    settings.insert("user_api_key_max_ttl".into(), (*longest_life).into());
+    settings.insert("user_api_key_count".into(), most_keys.unwrap_or(-1).into());
+    if *rotation_period > 0 {
+        settings.insert("user_api_key_rotation_period".into(), (*rotation_period).into());
     }
-    shown.insert("settings".into(), settings);
+    shown.insert("settings".into(), settings.into());
     let users: Vec<Value> = world.users.iter().map(|user| show_member(user, workspace)).collect();
     shown.insert("users".into(), users.into());
     Ok(Answer::ok(Value::Object(shown)))

@@ -9,6 +9,7 @@
 
 mod creating;
 mod delivering;
+mod emulating;
 mod harness;
 mod interrupting;
 mod leaks;
