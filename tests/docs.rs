@@ -196,3 +196,85 @@ fn every_option_that_the_documents_name_exists() {
 fn the_changelog_knows_this_version() {
     assert!(read("CHANGELOG.md").contains(&format!("\n## {}", env!("CARGO_PKG_VERSION"))));
 }
+
+/// The rows of a page by their heading, each as what stands first in it, with the cells behind that.
+fn rows_by_heading(page: &str, with_bullets: bool) -> Vec<(String, String, Vec<String>)> {
+    let mut heading = String::new();
+    let mut rows = Vec::new();
+    let mut in_head = false;
+    for line in page.lines() {
+        if let Some(named) = line.strip_prefix("##") {
+            named.trim_start_matches('#').trim().clone_into(&mut heading);
+        } else if let Some(row) = line.strip_prefix("| ") {
+            let mut cells = row.trim_end_matches('|').split(" | ").map(|cell| cell.trim().to_owned());
+            let first = cells.next().unwrap();
+            if in_head {
+                rows.push((heading.clone(), first, cells.collect()));
+            }
+            continue;
+        } else if line.starts_with("|--") {
+            in_head = true;
+            continue;
+        } else if let Some(bullet) = line.strip_prefix("- ").filter(|_| with_bullets) {
+            rows.push((heading.clone(), bullet.to_owned(), Vec::new()));
+        }
+        in_head = false;
+    }
+    rows
+}
+
+/// All the code that can hold a test.
+fn code() -> String {
+    let mut folders = vec![root().join("tests"), root().join("src")];
+    let mut code = String::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                code.push_str(&fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    code
+}
+
+#[test]
+fn the_emulators_fidelity_is_told_row_by_row_with_tests_that_exist() {
+    let reference = read("docs/portkey-api.md");
+    let (_, reference) = reference.split_once("\n## 1. ").unwrap();
+    let (reference, _) = reference.split_once("\n## 9. ").unwrap();
+    let facts = rows_by_heading(&format!("## 1. {reference}"), true);
+    assert!(facts.len() > 180, "{}", facts.len());
+    let page = read("docs/emulator-fidelity.md");
+    let told = rows_by_heading(&page, false);
+    for (n, (fact, row)) in facts.iter().zip(&told).enumerate() {
+        assert!(fact.0 == row.0 && fact.1.starts_with(&row.1), "row {n}: {fact:?} is told as {row:?}");
+    }
+    assert_eq!(facts.len(), told.len());
+
+    let code = code();
+    let mut switched = std::collections::BTreeSet::new();
+    for (heading, first, cells) in &told {
+        let [here, grade, switches, tests] = <[String; 4]>::try_from(cells.clone()).expect(first);
+        assert!(grade.starts_with(['D', 'O', 'I']), "{heading}: {first}: {grade}");
+        let named = |cell: &str| -> Vec<String> {
+            cell.split(", ")
+                .filter(|name| *name != "—")
+                .map(|name| name.trim_matches('`').to_owned())
+                .collect()
+        };
+        for test in named(&tests) {
+            assert!(code.contains(&format!("fn {test}(")), "{heading}: {first}: there is no test {test}");
+        }
+        assert!(
+            !named(&tests).is_empty() || here.starts_with("not emulated"),
+            "{heading}: {first} has no test"
+        );
+        switched.extend(named(&switches));
+    }
+    let known: std::collections::BTreeSet<String> =
+        Switches::TABLE.iter().map(|switch| switch.name.to_owned()).collect();
+    assert_eq!(switched, known, "each switch stands for a fact, and each fact's switch is there");
+}

@@ -130,3 +130,11 @@ async fn the_data_plane_answers_live_workspace_keys_and_names_what_is_wrong_othe
         assert!(text(&reply.json["message"]).ends_with(&format!("Error Code: {code}")));
     }
 }
+
+#[tokio::test]
+async fn a_key_can_delete_itself_and_is_then_nobody() {
+    let rehearsal = Rehearsal::start().await;
+    let path = format!("/v1/api-keys/{}", rehearsal.id_of("root").await);
+    assert_eq!(rehearsal.call(Method::DELETE, &path, Value::Null).await.json, json!({}));
+    assert_envelope(&rehearsal.get("/v1/api-keys").await, 401, "AB05", "locked out");
+}

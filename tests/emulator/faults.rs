@@ -65,10 +65,10 @@ async fn each_request_is_a_log_line_and_none_holds_a_secret() {
     let secrets = rehearsal.control(Method::GET, "secrets", Value::Null).await;
     let log = String::from_utf8(log.lock().unwrap().clone()).unwrap();
     for line in [
-        &format!("POST /v1/api-keys/{id}/rotate 200"),
-        &format!("PUT /v1/api-keys/{id} 400"),
+        &format!("POST   /v1/api-keys/{id}/rotate 200"),
+        &format!("PUT    /v1/api-keys/{id} 400"),
         "name is not valid",
-        "GET /v1/models 200",
+        "GET    /v1/models 200",
     ] {
         assert!(log.contains(line), "no `{line}` in {log}");
     }
@@ -339,6 +339,25 @@ async fn an_error_comes_in_any_envelope_that_was_seen() {
     assert!(reply.headers["content-type"].to_str().unwrap().starts_with("text/html"));
     rehearsal.fault(json!({"then": {"status": 502, "envelope": "empty"}})).await;
     assert_eq!(rehearsal.get("/v1/api-keys").await.text, "");
+}
+
+#[tokio::test]
+async fn every_code_of_the_reference_comes_with_its_status() {
+    let rehearsal = Rehearsal::start().await;
+    for (status, code) in [
+        (400, "AB01"),
+        (401, "AB05"),
+        (402, "AB09"),
+        (403, "AB03"),
+        (404, "AB08"),
+        (409, "AB07"),
+        (429, "AB06"),
+        (500, "AB04"),
+    ] {
+        rehearsal.fault(json!({"then": {"status": status}})).await;
+        let reply = rehearsal.get("/v1/api-keys").await;
+        assert_eq!((reply.status.as_u16(), &reply.json["data"]["errorCode"]), (status, &json!(code)));
+    }
 }
 
 #[tokio::test]

@@ -124,3 +124,20 @@ async fn a_path_that_does_not_take_a_method_says_which_it_takes() {
         assert_eq!((reply.status.as_u16(), &reply.headers["allow"]), (405, &HeaderValue::from_static(takes)));
     }
 }
+
+#[tokio::test]
+async fn the_paths_of_doc_bugs_are_not_there() {
+    let rehearsal = Rehearsal::start().await;
+    let id = rehearsal.create_plain().await;
+    for (method, path) in [
+        (Method::POST, "/v1/admin/api-keys".to_owned()),
+        (Method::GET, format!("/v1/api_keys/{id}")),
+        (Method::DELETE, format!("/v1/api_keys/{id}")),
+    ] {
+        assert_envelope(&rehearsal.call(method, &path, Value::Null).await, 404, "AB08", &path);
+    }
+    let bearer = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = format!("http://{}/v1/api-keys", rehearsal.running.local_addr());
+    let reply = bearer.get(url).bearer_auth(rehearsal.running.admin_key()).send().await.unwrap();
+    assert_eq!(reply.status(), 401, "a bearer token is no key");
+}

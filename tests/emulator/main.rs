@@ -18,6 +18,7 @@ mod harness;
 mod list;
 mod rotation;
 mod rules;
+mod scopes;
 mod start;
 mod switches;
 mod update;

@@ -210,3 +210,17 @@ async fn a_deleted_key_is_gone_and_its_secret_with_it() {
     assert_eq!(rehearsal.models(&secret).await, 401);
     assert!(!names(&rehearsal.get("/v1/api-keys").await.json).contains(&"plain".to_owned()));
 }
+
+#[tokio::test]
+async fn clearing_what_is_unset_and_changing_nothing_are_accepted() {
+    let rehearsal = Rehearsal::start().await;
+    let id = rehearsal.create_plain().await;
+    let before = rehearsal.read(&id).await;
+    let unset = json!({"usage_limits": null, "rate_limits": null, "alert_emails": null, "expires_at": null});
+    for body in [unset, json!({"name": "plain", "scopes": ["completions.write"]}), json!({})] {
+        rehearsal.put(&id, body).await;
+        let mut after = rehearsal.read(&id).await;
+        after["last_updated_at"] = before["last_updated_at"].clone();
+        assert_eq!(after, before);
+    }
+}
