@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     call::{Answer, Call, Refusal},
+    validate::integer,
     world::{Key, Kind, Status, World},
 };
 
@@ -81,14 +82,15 @@ fn invalid(message: &'static str) -> Refusal {
 }
 
 fn tokens(body: &Map<String, Value>) -> Result<u64, Refusal> {
-    let asked = ["max_completion_tokens", "max_tokens"].iter().find_map(|name| body.get(*name));
-    match asked {
-        None | Some(Value::Null) => Ok(USUAL_TOKENS),
-        Some(asked) => {
-            let tokens = asked.as_u64().filter(|tokens| *tokens <= MOST_TOKENS);
-            tokens.ok_or_else(|| invalid("max_tokens is not valid"))
+    let bound = |name: &str| match body.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(bound) => {
+            let tokens = integer(bound).filter(|tokens| *tokens <= MOST_TOKENS);
+            tokens.map(Some).ok_or_else(|| invalid("max_tokens is not valid"))
         }
-    }
+    };
+    let (newer, older) = (bound("max_completion_tokens")?, bound("max_tokens")?);
+    Ok(newer.or(older).unwrap_or(USUAL_TOKENS))
 }
 
 impl Key {

@@ -270,7 +270,14 @@ fn transition_ms(value: &Value) -> Option<i64> {
 
 /// Whether this is a list of usage limits, as workspaces have them (portkey-api.md 2.4).
 pub(super) fn is_usage_limits_list(value: &Value) -> bool {
-    let is_limits = |item: &Value| item.as_object().is_some_and(|limits| UsagePatch::read(limits).is_ok());
+    let has_one_period = |patch: &UsagePatch| {
+        !matches!(patch.periodic_reset, Field::Value(_))
+            || !matches!(patch.periodic_reset_days, Field::Value(_))
+    };
+    let is_limits = |item: &Value| {
+        item.as_object()
+            .is_some_and(|limits| UsagePatch::read(limits).is_ok_and(|patch| has_one_period(&patch)))
+    };
     value.as_array().is_some_and(|items| items.iter().all(is_limits))
 }
 
@@ -291,7 +298,7 @@ fn rate_limit(value: &Value) -> Option<RateLimit> {
 }
 
 /// A whole number. JSON does not tell 30 from 30.0, and a whole float is written without its point.
-fn integer(value: &Value) -> Option<u64> {
+pub(super) fn integer(value: &Value) -> Option<u64> {
     let whole = value.as_f64().filter(|number| number.fract() == 0.0).map(|number| format!("{number}"));
     let number = value.as_u64().or_else(|| whole?.parse().ok())?;
     (number <= LARGEST_INTEGER).then_some(number)
