@@ -165,3 +165,18 @@ async fn allow_config_override_follows_the_truth_table() {
     let auto = rehearsal.read(&rehearsal.id_of("default_user_key").await).await;
     assert_eq!((&auto["allow_config_override"], &auto["creation_mode"]), (&json!(1), &json!("auto")));
 }
+
+#[tokio::test]
+async fn keys_of_the_organisation_take_limits_metadata_and_a_config() {
+    let rehearsal = Rehearsal::start().await;
+    let body = json!({
+        "name": "admin", "scopes": ["workspaces.list"],
+        "rate_limits": [{"type": "requests", "unit": "rpm", "value": 5}],
+        "defaults": {"metadata": {"team": "a"}, "config_id": "pc-routing-9f8e"},
+    });
+    let reply = rehearsal.call(Method::POST, "/v1/api-keys/organisation/service", body.clone()).await;
+    let key = rehearsal.read(&text(&reply.json["id"])).await;
+    assert_eq!((&key["rate_limits"], &key["workspace_id"]), (&body["rate_limits"], &Value::Null));
+    assert_eq!(key["defaults"]["metadata"], json!({"team": "a"}));
+    assert!(key["defaults"]["config_id"].is_string());
+}
