@@ -24,7 +24,9 @@ pub(super) fn seed(path: &Path, output: &Output) -> Result<Seed, CommandError> {
         CommandError::new(anyhow::Error::new(error).context(context))
     })?;
     let top: Result<BTreeMap<String, Value>, _> = serde_yaml::from_str(&text);
-    if !top.is_ok_and(|top| top.contains_key("version")) {
+    // One that is no YAML is told by its words, so that its mistakes are shown in their places.
+    let says_version = || text.lines().any(|line| line.starts_with("version:"));
+    if !top.map_or_else(|_| says_version(), |top| top.contains_key("version")) {
         return Seed::from_yaml_str(&text).map_err(|error| {
             CommandError::new(error).hint(format!(
                 "{} is read as a seed; a keys file has `version: 1` at its top",

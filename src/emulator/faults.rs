@@ -68,7 +68,10 @@ impl FaultScript {
     pub fn from_file(path: &Path) -> Result<Self, Error> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| Error::FaultsUnreadable { path: path.to_owned(), source })?;
-        Self::from_yaml_str(&text)
+        Self::from_yaml_str(&text).map_err(|error| match error {
+            Error::Faults(problem) => Error::Faults(format!("{}: {problem}", path.display())),
+            error => error,
+        })
     }
 
     /// Reads a script, or says which fault is wrong and why.

@@ -84,5 +84,8 @@ pub(super) fn say_event(at: Timestamp, key: &str, what: &str) {
 
 /// Without anything that a terminal would obey: names are whatever somebody wrote.
 fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    // Direction marks and line separators are no control characters, and move what stands beside them all the same.
+    let moves =
+        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if c.is_control() || moves(c) { '\u{fffd}' } else { c }).collect()
 }

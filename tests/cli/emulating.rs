@@ -124,6 +124,8 @@ fn a_keys_file_with_mistakes_is_no_seed_and_says_where_they_are() {
     ended.says("colour");
     ended.says("seed.yaml:3");
     ended.says("the keys file `seed.yaml` cannot be a seed");
+    folder.write("seed.yaml", "version: 1\nkeys: [\n");
+    folder.run(&["plan", "--emulator", "--seed", "seed.yaml"]).expect(1).says("seed.yaml:");
     folder.write("seed.yaml", "keys:\n  - {name: k, type: workspace-service, scopes: []}\n");
     let ended = folder.run(&["plan", "--emulator", "--seed", "seed.yaml"]).expect(1);
     ended.says("needs a `workspace`");
@@ -228,5 +230,6 @@ fn what_keeps_it_from_starting_comes_with_a_remedy() {
     folder.write("state.json", "{");
     start(&["--listen", "127.0.0.1:0", "--state", "state.json"]).says("add --reset");
     folder.write("faults.yaml", "[{then: {}}]");
-    start(&["--listen", "127.0.0.1:0", "--faults", "faults.yaml"]).says("fault 1: `then` names no effect");
+    start(&["--listen", "127.0.0.1:0", "--faults", "faults.yaml"])
+        .says("faults.yaml: fault 1: `then` names no effect");
 }
