@@ -25,11 +25,14 @@ keys:
   - {name: root, type: organisation-service, admin: true, secret: root-secret-000000000000root,
      scopes: [workspace_service_api_keys.create, workspace_service_api_keys.list, workspace_service_api_keys.read]}
   - {name: weekly, type: workspace-service, workspace: ws-prod-1a2b3c, scopes: [completions.write],
-     usage_limits: {credit_limit: 10, periodic_reset: weekly}, usage: 10}
+     usage_limits: {credit_limit: 10, periodic_reset: weekly}, usage: 10,
+     secret: secret-of-weekly-0000000}
   - {name: monthly, type: workspace-service, workspace: ws-prod-1a2b3c, scopes: [completions.write],
-     usage_limits: {credit_limit: 10, periodic_reset: monthly}, usage: 10}
+     usage_limits: {credit_limit: 10, periodic_reset: monthly}, usage: 10,
+     secret: secret-of-monthly-0000000}
   - {name: every 20 days, type: workspace-service, workspace: ws-prod-1a2b3c, scopes: [completions.write],
-     usage_limits: {credit_limit: 10, periodic_reset_days: 20}, usage: 10}
+     usage_limits: {credit_limit: 10, periodic_reset_days: 20}, usage: 10,
+     secret: secret-of-every-20-days-0000000}
 ";
 
 struct Year {
@@ -176,7 +179,16 @@ fn over_a_year_usage_is_reset_on_sundays_on_the_first_and_every_n_days() {
             }
             let expect = last.get(name).cloned().unwrap_or_default();
             assert_eq!(key["last_reset_at"], expect, "{name} on {}", year.today);
-            assert_eq!(key["status"], if expect.is_null() { "exhausted" } else { "active" }, "{name}");
+            // Each time it lives again, all of it is spent the same morning.
+            let lives = suits(name, year.today);
+            assert_eq!(key["status"], if lives { "active" } else { "exhausted" }, "{name} on {}", year.today);
+            let secret = format!("secret-of-{}-0000000", name.replace(' ', "-"));
+            let all = json!({"messages": [], "max_tokens": 1_000});
+            let mut spend = || year.line.call(&secret, "POST", "/v1/chat/completions", &all).unwrap().status;
+            if lives {
+                assert_eq!(spend(), 200, "{name} on {}", year.today);
+            }
+            assert_eq!(spend(), 412, "{name} on {}", year.today);
             let mut next = year.today.tomorrow().unwrap();
             while !suits(name, next) {
                 next = next.tomorrow().unwrap();
