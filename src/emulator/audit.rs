@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     call::{Answer, Call, Refusal},
-    clock::{instant_of, written},
+    clock::written,
     paging::Page,
     permissions::Caller,
     rules::Feature,
@@ -130,7 +130,7 @@ pub(super) fn list(world: &World, caller: &Caller, call: &Call) -> Result<Answer
 }
 
 fn time(call: &Call, name: &str) -> Result<Option<Timestamp>, Refusal> {
-    let read = |text| instant_of(text).ok_or_else(|| Refusal::invalid(format!("{name} is not valid")));
+    let read = |text: &str| text.parse().map_err(|_| Refusal::invalid(format!("{name} is not valid")));
     call.query(name).map(read).transpose()
 }
 

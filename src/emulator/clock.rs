@@ -39,11 +39,6 @@ pub(super) fn written(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
-/// What a caller wrote as an instant.
-pub(super) fn instant_of(text: &str) -> Option<Timestamp> {
-    text.parse().ok()
-}
-
 /// As the `Date` header writes an instant.
 pub(super) fn http_date(at: Timestamp) -> String {
     // The header knows no time before 1970.

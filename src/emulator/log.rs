@@ -54,6 +54,9 @@ pub(super) struct Line<'a> {
 
 /// Says what came and what was answered, on one line.
 pub(super) fn say(line: &Line<'_>) {
+    if !is_heard() {
+        return;
+    }
     let Line { now, entry, code, by, refused, took } = line;
     let mut text = format!("{} {:<6} {} ", now.strftime("%H:%M:%S"), entry.method, entry.path);
     match entry.status {
@@ -78,8 +81,16 @@ pub(super) fn say(line: &Line<'_>) {
 
 /// Says what a worker did to a key.
 pub(super) fn say_event(at: Timestamp, key: &str, what: &str) {
+    if !is_heard() {
+        return;
+    }
     let text = format!("{} worker {key}: {what}", at.strftime("%Y-%m-%d %H:%M:%S"));
     tracing::info!(target: "emulator", "{}", plain(&text));
+}
+
+/// Whether anybody listens: most emulators are embedded, and a line is not made for nobody.
+fn is_heard() -> bool {
+    tracing::enabled!(target: "emulator", tracing::Level::INFO)
 }
 
 /// Without anything that a terminal would obey: names are whatever somebody wrote.

@@ -230,15 +230,17 @@ pub(super) async fn answer(
     };
     let status = answered.as_ref().ok().map(|(answer, _)| answer.status.as_u16());
     let entry = Entry { method: call.method.to_string(), path: call.target, status, faults: fired.names() };
+    let mut inner = server.lock();
     log::say(&log::Line {
-        now: server.lock().clock.now(),
+        now: inner.clock.now(),
         entry: &entry,
         code: answered.as_ref().ok().and_then(|(answer, _)| answer.code()),
         by: caller.as_deref(),
         refused: refused.as_deref(),
         took: started.elapsed(),
     });
-    server.lock().log.push(entry);
+    inner.log.push(entry);
+    drop(inner);
     Ok(match answered {
         Err(cut) => {
             line.cut(cut);
