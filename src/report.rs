@@ -63,6 +63,8 @@ pub enum Outcome {
         /// What moved.
         what: String,
     },
+    /// Another run created the key at the same time and keeps it; ours is deleted, undelivered.
+    Yielded,
     /// Not tried.
     NotAttempted(NotAttempted),
 }
@@ -117,6 +119,8 @@ pub enum Repair {
     FoundByNonce,
     /// The secret of a just created key was lost with the answer; it was given a new one.
     RotatedToRecover,
+    /// Another run was faster; the key that we had just made was deleted.
+    GaveBack,
 }
 
 /// What reading back showed.
@@ -171,7 +175,7 @@ impl ChangeReport {
     pub fn may_have_changed(&self) -> bool {
         self.writes > 0
             || match &self.outcome {
-                Outcome::Done | Outcome::Unknown(_) => true,
+                Outcome::Done | Outcome::Unknown(_) | Outcome::Yielded => true,
                 Outcome::Failed(failure) => failure.changed == Changed::Something,
                 Outcome::Moved { .. } | Outcome::NotAttempted(_) => false,
             }

@@ -19,6 +19,7 @@ mod client;
 mod clock;
 mod envelope;
 mod error;
+mod gateway;
 mod retry;
 mod rows;
 mod settings;
@@ -36,6 +37,7 @@ use crate::model::{KeyCreate, KeyId, KeyUpdate, Secret};
 pub use client::{Reader, Writer, connect};
 pub use clock::ServerClock;
 pub use error::{Answer, ApiError, Effect, ErrorKind, Fault};
+pub use gateway::{Gateway, Proof};
 pub use rows::{
     ConfigRow, CreationMode, KeyRow, KeyStatus, MalformedField, UnknownValue, UserRow, WorkspaceRow,
 };

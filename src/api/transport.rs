@@ -327,7 +327,7 @@ impl fmt::Debug for Transport {
     }
 }
 
-fn client(
+pub(super) fn client(
     base: &Base,
     ca_bundle: Option<&Path>,
     connect_timeout: Duration,

@@ -3,24 +3,24 @@
 use std::error::Error;
 
 use super::Context;
+use super::handoff::Progress;
 use crate::api::{Accepted, ApiError, Effect, ReadApi, WriteApi};
 use crate::model::{KeyId, Mark};
 use crate::plan::{Change, KeySnapshot, Request};
 use crate::report::{ChangeReport, Changed, Failure, Outcome, Repair};
 
 impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
-    pub(super) async fn execute(&self, change: &Change, report: &mut ChangeReport) -> Outcome {
-        match &change.request {
-            Request::Create { body, commit } => self.create(&change.address, body, commit, report).await,
-            Request::Deliver { id, held, commit } => {
-                self.deliver_held(&change.address, id, held, commit, report).await
+    pub(super) async fn execute<'a>(&self, change: &'a Change, report: &mut ChangeReport) -> Progress<'a> {
+        Progress::Over(match &change.request {
+            Request::Create { .. } | Request::Deliver { .. } | Request::Rotate { .. } => {
+                return self.hand_off(change, report).await;
             }
             Request::Update { id, body } => {
                 let answer = self.writer.update_key(id, body).await;
-                self.settle(answer, "the key was not updated", report)
+                self.settle_answer(answer, "the key was not updated", report)
             }
             Request::Delete { id } => self.delete(change.before.as_ref(), id, report).await,
-        }
+        })
     }
 
     /// Looks once more before what cannot be undone: name, mark and mask must be as planned.
@@ -53,10 +53,10 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
             }
         }
         let answer = self.writer.delete_key(id).await;
-        self.settle(answer, "the key was not deleted", report)
+        self.settle_answer(answer, "the key was not deleted", report)
     }
 
-    pub(super) fn settle(
+    pub(super) fn settle_answer(
         &self,
         answer: Result<Accepted, ApiError>,
         what: &str,
@@ -74,10 +74,7 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
     /// A failed call as an outcome: unknown if it may have had its effect.
     pub(super) fn failed(&self, error: &ApiError, what: &str, report: &mut ChangeReport) -> Outcome {
         note_retries(report, error.attempts);
-        // A rejected key is rejected for every call to come.
-        if error.status() == Some(401) {
-            self.halt();
-        }
+        self.note_rejection(error);
         match error.effect() {
             Effect::None => Outcome::Failed(failure(what, error)),
             Effect::Unknown => {

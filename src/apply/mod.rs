@@ -6,20 +6,22 @@
 //! or a broken escrow stops everything that has not begun.
 
 mod change;
-mod create;
+mod handoff;
+mod prove;
+mod settle;
 mod verify;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
 
-use crate::api::{ReadApi, WriteApi};
+use self::handoff::{Flight, Progress};
+use crate::api::{Gateway, ReadApi, WriteApi};
 use crate::plan::{Action, Change, Plan};
 use crate::report::{ChangeReport, Event, NotAttempted, Outcome, Report};
-use crate::secrets::Escrow;
+use crate::secrets::{Escrow, Journal, Sinks};
 
 /// How a plan is carried out.
 #[derive(Clone, Debug)]
@@ -28,9 +30,14 @@ pub struct ApplyOptions {
     pub concurrency: usize,
     /// How long reading back waits for writes to become visible.
     pub verify_within: Duration,
-    /// The folder of the keys file, beneath which file sinks lie.
-    pub sink_folder: Option<PathBuf>,
+    /// What sinks need to know.
+    pub sinks: Sinks,
+    /// Where new secrets are tried, for keys that ask for it.
+    pub gateway: Option<Gateway>,
 }
+
+/// How many changes are made before the creates among them are settled: their secrets wait for the last one.
+const BATCH: usize = 500;
 
 /// Asks a run to end: calls in flight are finished, nothing new is begun.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +60,7 @@ struct Context<'a, R, W> {
     reader: &'a R,
     writer: &'a W,
     escrow: &'a Escrow,
+    journal: &'a Arc<Journal>,
     options: &'a ApplyOptions,
     stop: &'a Stop,
     /// Set by a failure after which nothing else can succeed.
@@ -65,13 +73,14 @@ pub async fn apply<R: ReadApi, W: WriteApi>(
     plan: &Plan,
     reader: &R,
     writer: &W,
-    escrow: &Escrow,
+    (escrow, journal): (&Escrow, &Arc<Journal>),
     options: &ApplyOptions,
     stop: &Stop,
     on_event: &(dyn Fn(Event<'_>) + Sync),
 ) -> Report {
     let started = Instant::now();
-    let context = Context { reader, writer, escrow, options, stop, halted: AtomicBool::new(false), on_event };
+    let context =
+        Context { reader, writer, escrow, journal, options, stop, halted: AtomicBool::new(false), on_event };
     for nonce in &plan.settled {
         context.empty_slot(nonce);
     }
@@ -85,16 +94,16 @@ pub async fn apply<R: ReadApi, W: WriteApi>(
         phase.push((index, change));
     }
 
-    let mut reports = context.run(first).await;
+    let mut reports = context.run(plan, first).await;
     let all_well = reports.iter().all(|(_, report)| report.succeeded());
     if all_well {
-        reports.extend(context.run(deletes).await);
+        reports.extend(context.run(plan, deletes).await);
     } else {
         for (index, change) in deletes {
             reports.push((index, context.not_attempted(change, NotAttempted::DeletesWait)));
         }
     }
-    reports.extend(context.run(last).await);
+    reports.extend(context.run(plan, last).await);
     reports.sort_by_key(|(index, _)| *index);
     let mut changes: Vec<ChangeReport> = reports.into_iter().map(|(_, report)| report).collect();
 
@@ -109,26 +118,67 @@ pub async fn apply<R: ReadApi, W: WriteApi>(
 }
 
 impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
-    async fn run(&self, changes: Vec<(usize, &Change)>) -> Vec<(usize, ChangeReport)> {
-        stream::iter(changes)
-            .map(|(index, change)| async move { (index, self.run_one(change).await) })
-            .buffer_unordered(self.options.concurrency.max(1))
-            .collect()
-            .await
+    /// Side by side; creates wait for each other half-way and are settled together, so that one list serves all.
+    async fn run(&self, plan: &Plan, changes: Vec<(usize, &Change)>) -> Vec<(usize, ChangeReport)> {
+        let mut done = Vec::new();
+        for batch in changes.chunks(BATCH) {
+            let begun: Vec<_> = stream::iter(batch.iter().copied())
+                .map(|(index, change)| async move { (index, self.begin(change).await) })
+                .buffer_unordered(self.options.concurrency.max(1))
+                .collect()
+                .await;
+            let (mut flights, mut places) = (Vec::new(), Vec::new());
+            for (index, (report, flight)) in begun {
+                match flight {
+                    None => done.push((index, report)),
+                    Some(flight) => {
+                        flights.push(flight);
+                        places.push((index, report));
+                    }
+                }
+            }
+            self.settle(plan, &mut flights).await;
+            let finished = stream::iter(flights.into_iter().zip(places))
+                .map(|(flight, (index, report))| async move { (index, self.finish(*flight, report).await) })
+                .buffer_unordered(self.options.concurrency.max(1))
+                .collect::<Vec<_>>();
+            done.extend(finished.await);
+        }
+        done
     }
 
-    async fn run_one(&self, change: &Change) -> ChangeReport {
+    /// Makes a change, or brings a create to where it is to be settled.
+    async fn begin<'c>(&self, change: &'c Change) -> (ChangeReport, Option<Box<Flight<'c>>>) {
         if self.stop.is_requested() {
-            return self.not_attempted(change, NotAttempted::Interrupted);
+            return (self.not_attempted(change, NotAttempted::Interrupted), None);
         }
         if self.halted.load(Ordering::SeqCst) {
-            return self.not_attempted(change, NotAttempted::Stopped);
+            return (self.not_attempted(change, NotAttempted::Stopped), None);
         }
         let started = Instant::now();
         (self.on_event)(Event::Started { address: &change.address, action: change.action });
         let mut report = blank_report(change);
-        report.outcome = self.execute(change, &mut report).await;
+        let progress = self.execute(change, &mut report).await;
         report.elapsed = started.elapsed();
+        match progress {
+            Progress::Over(outcome) => {
+                report.outcome = outcome;
+                (self.on_event)(Event::Finished { report: &report });
+                (report, None)
+            }
+            Progress::ToBeSettled(flight) => (report, Some(flight)),
+        }
+    }
+
+    /// Delivers and commits what was settled.
+    async fn finish(&self, flight: Flight<'_>, mut report: ChangeReport) -> ChangeReport {
+        let started = Instant::now();
+        let address = flight.address();
+        report.outcome = match self.drive(flight, &mut report).await {
+            Progress::Over(outcome) => outcome,
+            Progress::ToBeSettled(_) => unreachable!("{address} was settled"),
+        };
+        report.elapsed += started.elapsed();
         (self.on_event)(Event::Finished { report: &report });
         report
     }

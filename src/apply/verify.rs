@@ -10,7 +10,7 @@ use crate::api::{PAGE_SIZE, ReadApi, WriteApi};
 use crate::diff::{FieldChange, Seen, seen};
 use crate::live::{Completeness, Live, LiveKey, Names, hydrate, refresh};
 use crate::model::KeyId;
-use crate::plan::{Action, Change, Plan, is_committed};
+use crate::plan::{Action, Change, Plan};
 use crate::report::{ChangeReport, Event, Outcome, Repair, Verdict};
 
 /// The first pause between two readings; each next one is twice as long.
@@ -57,8 +57,13 @@ pub(super) async fn verify<R: ReadApi, W: WriteApi>(
                 report.writes += usize::from(!report.repairs.contains(&Repair::NotFound));
             }
         }
-        for held in context.escrow.held().iter().filter(|held| is_committed(held, &live)) {
-            context.empty_slot(&held.nonce);
+        for slot in context.escrow.slots() {
+            let key = slot.id.as_ref().and_then(|id| live.keys.get(id));
+            let is_committed =
+                slot.mask.as_ref().is_some_and(|mask| key.is_some_and(|key| key.has_committed(mask)));
+            if is_committed {
+                context.empty_slot(&slot.nonce);
+            }
         }
         let lagging = reports.iter().any(|report| is_open(report) && matches!(report.outcome, Outcome::Done));
         if !lagging || context.stop.is_requested() || Instant::now() + pause > deadline {
@@ -114,8 +119,16 @@ fn verdict(change: &Change, report: &ChangeReport, live: &Live) -> Verdict {
         (Action::Delete, None) if live.completeness == Completeness::Complete => Verdict::Confirmed,
         (Action::Delete, _) | (_, None) => Verdict::NotVisibleYet,
         (Action::Create | Action::Deliver, Some(key)) if is_uncommitted(key) => Verdict::NotVisibleYet,
+        (Action::Rotate, Some(key)) if !key.mask.as_ref().is_some_and(|mask| key.has_committed(mask)) => {
+            Verdict::NotVisibleYet
+        }
         (
-            Action::Adopt | Action::Update | Action::ResetUsage | Action::Create | Action::Deliver,
+            Action::Adopt
+            | Action::Update
+            | Action::ResetUsage
+            | Action::Create
+            | Action::Deliver
+            | Action::Rotate,
             Some(key),
         ) => compare(change, report, key, live.now),
     }

@@ -1,16 +1,18 @@
 //! `apply`: plan, ask, do, verify, report.
 
 use std::io::{BufRead, IsTerminal, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::api::Gateway;
 use crate::apply::{ApplyOptions, Stop, apply};
 use crate::desired::Desired;
 use crate::plan::Plan;
 use crate::render::{self, text::Mode};
 use crate::report::{Event, Report};
-use crate::secrets::Escrow;
+use crate::secrets::{Escrow, Journal, LockError, Sinks, WorkLock};
 
 use super::args::{ApplyArgs, GlobalArgs, OutputFormat};
 use super::exit::Exit;
@@ -40,6 +42,8 @@ async fn run_with(
     session: &Session,
 ) -> Result<Exit, CommandError> {
     let format = args.planning.format;
+    // Before the plan: what an earlier run left is looked at, and finished, by one run at a time.
+    let _lock = WorkLock::take(&global.work_dir).map_err(lock_failed)?;
     let plan = planning::make(global, &args.planning, desired, session).await?;
     if format == OutputFormat::Text {
         output.data(&planning::text(global, &args.planning, desired, &plan, Mode::AboutToApply, output));
@@ -68,13 +72,24 @@ async fn run_with(
     let options = ApplyOptions {
         concurrency: usize::from(args.concurrency),
         verify_within: args.verify_for,
-        sink_folder: desired.folder.clone(),
+        sinks: Sinks {
+            folder: desired.folder.clone(),
+            allowed: args.planning.allow_commands.iter().cloned().collect(),
+        },
+        gateway: gateway(global, session)?,
     };
     let stop = Stop::default();
     let listener = tokio::spawn(listen_for_interrupts(stop.clone()));
     let progress = Progress::new(plan.changes.len(), output, format);
+    let journal = Arc::new(Journal::at(&global.work_dir, run_id()));
     let escrow = Escrow::at(&global.work_dir);
-    let report = apply(&plan, &session.reader, &session.writer, &escrow, &options, &stop, &|event| {
+    if escrow.slots().is_empty()
+        && let Err(error) = journal.tidy()
+    {
+        tracing::warn!(%error, "the journal could not be put aside");
+    }
+    let kept = (&escrow, &journal);
+    let report = apply(&plan, &session.reader, &session.writer, kept, &options, &stop, &|event| {
         progress.show(&event, &plan, output);
     })
     .await;
@@ -90,6 +105,30 @@ async fn run_with(
         }
     }
     Ok(exit)
+}
+
+fn lock_failed(error: LockError) -> CommandError {
+    match error {
+        LockError::Taken { .. } => CommandError::new(error)
+            .code("locked")
+            .hint("wait until it is done; the lock goes away with its process")
+            .hint("a second run at the same time needs a --work-dir of its own")
+            .exit(Exit::Refused),
+        LockError::Io { .. } => CommandError::new(error).code("locked"),
+    }
+}
+
+/// Names this run in the journal.
+fn run_id() -> String {
+    format!("{}-{}", jiff::Timestamp::now().as_second(), std::process::id())
+}
+
+/// Where new secrets are tried.
+fn gateway(global: &GlobalArgs, session: &Session) -> Result<Option<Gateway>, CommandError> {
+    let url = global.gateway_url.as_deref().unwrap_or(&session.base_url);
+    Gateway::connect(url, global.ca_bundle.as_deref(), global.timeout)
+        .map(Some)
+        .map_err(|error| CommandError::new(error).code("connection"))
 }
 
 fn exit(plan: &Plan, report: &Report) -> Exit {

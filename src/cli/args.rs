@@ -82,6 +82,9 @@ pub(super) struct GlobalArgs {
     /// Certificates to trust besides the system's, PEM
     #[arg(long, value_name = "PATH", global = true, help_heading = "Connection")]
     pub(super) ca_bundle: Option<PathBuf>,
+    /// Where new secrets are tried, if keys ask for it [default: the Admin API's URL]
+    #[arg(long, value_name = "URL", global = true, env = "PORTKEY_GATEWAY_URL", help_heading = "Connection")]
+    pub(super) gateway_url: Option<String>,
     /// How long one request may take
     #[arg(
         long,
@@ -173,6 +176,15 @@ pub(super) struct PlanningArgs {
     /// Refuse to change more keys than this
     #[arg(long, value_name = "N")]
     pub(super) max_changes: Option<usize>,
+    /// Make at most this many rotations that no date in the file asks for, oldest secrets first [default: 20]
+    #[arg(long, value_name = "N")]
+    pub(super) max_rotations: Option<usize>,
+    /// Let sinks run this program; may be given several times
+    #[arg(long = "allow-command", value_name = "PROGRAM")]
+    pub(super) allow_commands: Vec<String>,
+    /// Try every new secret on the gateway before it counts as delivered
+    #[arg(long)]
+    pub(super) verify_secrets: bool,
     /// Take keys that cannot be seen for absent, even if the list does not prove it
     #[arg(long)]
     pub(super) assume_complete: bool,

@@ -1,15 +1,15 @@
 //! `plan`, and how `apply` comes by its plan.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::desired::Desired;
 use crate::diff::needs_hydration;
 use crate::live::{Live, Names, RefreshError, RunningKey, hydrate, look_for, refresh};
-use crate::model::{HeldSecret, KeyId};
+use crate::model::{Escrowed, KeyAddress, KeyId, Mask, Target};
 use crate::plan::{Absence, Contract, Inputs, Plan, PlanOptions, Prune, plan};
 use crate::render::text::{Mode, PlanContext};
 use crate::render::{self, Verbosity};
-use crate::secrets::Escrow;
+use crate::secrets::{Escrow, Sinks};
 
 use super::args::{DEFAULT_BASE_URL, DEFAULT_WORK_DIR, GlobalArgs, OutputFormat, PlanArgs, PlanningArgs};
 use super::exit::Exit;
@@ -97,6 +97,15 @@ fn next_command(global: &GlobalArgs, args: &PlanningArgs, plan: &Plan) -> String
     if let Some(n) = args.max_changes {
         words.push(format!("--max-changes {n}"));
     }
+    if let Some(n) = args.max_rotations {
+        words.push(format!("--max-rotations {n}"));
+    }
+    for program in programs(plan).union(&args.allow_commands.iter().cloned().collect()) {
+        words.push(format!("--allow-command {}", quoted(program)));
+    }
+    if args.verify_secrets {
+        words.push("--verify-secrets".to_owned());
+    }
     if args.strict_contract {
         words.push("--strict-contract".to_owned());
     }
@@ -111,6 +120,18 @@ fn next_command(global: &GlobalArgs, args: &PlanningArgs, plan: &Plan) -> String
     }
     words.push(format!("--expect-plan {}", plan.digest()));
     words.join(" ")
+}
+
+/// The programs that the deliveries of this plan run.
+fn programs(plan: &Plan) -> BTreeSet<String> {
+    let commits = plan.changes.iter().filter_map(|change| change.request.commit());
+    let targets = commits.flat_map(|commit| &commit.deliveries).map(|delivery| &delivery.target);
+    targets
+        .filter_map(|target| match target {
+            Target::Command { argv, .. } => argv.first().cloned(),
+            Target::File { .. } | Target::EnvFile { .. } => None,
+        })
+        .collect()
 }
 
 /// A word that a shell reads as one.
@@ -131,8 +152,8 @@ pub(super) async fn make(
     session: &Session,
 ) -> Result<Plan, CommandError> {
     let targets = targets(&args.targets, desired)?;
-    let held = Escrow::at(&global.work_dir).held();
-    let live = read_live(desired, &held, session).await?;
+    let slots = Escrow::at(&global.work_dir).slots();
+    let live = read_live(desired, &slots, session).await?;
     let running = match &args.self_id {
         Some(id) => RunningKey::told(&live, &session.mask, &KeyId::new(id)).map_err(|error| {
             CommandError::new(error)
@@ -150,20 +171,36 @@ pub(super) async fn make(
         absence: if args.assume_complete { Absence::Assumed } else { Absence::Proven },
         contract: if args.strict_contract { Contract::Strict } else { Contract::Tolerant },
         secrets_file: args.secrets_file.clone(),
-        held,
+        max_rotations: args.max_rotations,
+        stored: stored(desired),
+        slots,
+        prove: args.verify_secrets,
+        asked: None,
     };
     Ok(plan(&Inputs { desired, live: &live, running: &running, now: live.now, options: &options }))
 }
 
+/// What the sinks of each key hold, where every one of them can be read. No program is run for this.
+fn stored(desired: &Desired) -> BTreeMap<KeyAddress, Mask> {
+    let sinks = Sinks { folder: desired.folder.clone(), ..Sinks::default() };
+    let masks = |key: &crate::desired::DesiredKey| -> Option<Mask> {
+        let deliveries = crate::plan::sinks(desired, key, key.id.as_ref()).ok()?;
+        let mut masks = deliveries.iter().map(|delivery| sinks.stored(delivery));
+        let first = masks.next()??;
+        masks.all(|mask| mask.as_ref() == Some(&first)).then_some(first)
+    };
+    desired.keys.iter().filter_map(|key| Some((key.address.clone(), masks(key)?))).collect()
+}
+
 /// The live keys, with what list rows do not tell about the managed ones, and the keys of the secrets that we hold.
-async fn read_live(desired: &Desired, held: &[HeldSecret], session: &Session) -> Result<Live, CommandError> {
+async fn read_live(desired: &Desired, slots: &[Escrowed], session: &Session) -> Result<Live, CommandError> {
     let mut live = refresh(&session.reader, &Names::used_by(desired)).await.map_err(refresh_failed)?;
     if session.is_emulator() {
         // An emulator's clock is where somebody set it, which is nothing to worry about.
         live.clock_skew_seconds = 0;
     }
     // Without them, a key whose create was interrupted could be created twice.
-    let known = held.iter().map(|held| held.id.clone()).collect();
+    let known = slots.iter().filter_map(|slot| slot.id.clone()).collect();
     look_for(&session.reader, &mut live, &known).await.map_err(refresh_failed)?;
     let missing = needs_hydration(desired, &live);
     hydrate(&session.reader, &mut live, &missing).await;
@@ -181,10 +218,7 @@ pub(super) fn refresh_failed(error: RefreshError) -> CommandError {
 }
 
 /// The addresses that `--target` names.
-fn targets(
-    words: &[String],
-    desired: &Desired,
-) -> Result<Option<BTreeSet<crate::model::KeyAddress>>, CommandError> {
+fn targets(words: &[String], desired: &Desired) -> Result<Option<BTreeSet<KeyAddress>>, CommandError> {
     let mut found = BTreeSet::new();
     for word in words {
         let matching: BTreeSet<_> =

@@ -21,6 +21,8 @@ pub(super) struct Session {
     pub(super) writer: Writer,
     /// What the service shows of the key that we run with.
     pub(super) mask: Mask,
+    /// Where the service is.
+    pub(super) base_url: String,
     /// The embedded emulator lives as long as the session.
     emulator: Option<Running>,
 }
@@ -108,7 +110,7 @@ impl Session {
             let hint = error.hint();
             CommandError::new(error).code("connection").maybe_hint(hint)
         })?;
-        Ok(Self { reader, writer, mask, emulator })
+        Ok(Self { reader, writer, mask, base_url: base_url.to_owned(), emulator })
     }
 
     /// Whether this talks to the embedded emulator.

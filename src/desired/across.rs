@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::codes;
 use super::complaints::Complaints;
 use super::lower::Lowered;
-use super::sinks::{sink_path, uses_id};
 use super::world::World;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::model::{KeyAddress, KeyId};
@@ -95,20 +94,20 @@ fn targets(keys: &[Lowered], world: &World, out: &mut Complaints) {
     for key in keys {
         for (sink, span) in &key.deliver_to {
             let Some(declared) = world.sinks.get(sink.as_str()) else { continue };
-            let Some(template) = &declared.file else { continue };
-            if uses_id(template) && key.key.id.is_none() {
+            let Some(wanted) = &declared.sink else { continue };
+            if wanted.uses_id() && key.key.id.is_none() {
                 continue; // ids differ, and this key's is not known yet
             }
             let address = &key.key.address;
-            match sink_path(template, address, key.key.id.as_ref()) {
-                Ok(path) => {
+            match wanted.target(address, key.key.id.as_ref()) {
+                Ok(target) => {
                     // On many disks `CI` and `ci` are one file.
-                    let file = path.to_string_lossy().to_lowercase();
-                    if let Some((other, first)) = seen.get(&file) {
+                    let identity = target.identity().to_lowercase();
+                    if let Some((other, first)) = seen.get(&identity) {
                         let message = if *other == address {
-                            format!("`{address}` delivers into `{}` twice", path.display())
+                            format!("`{address}` delivers into `{target}` twice")
                         } else {
-                            format!("`{address}` and `{other}` both deliver into `{}`", path.display())
+                            format!("`{address}` and `{other}` both deliver into `{target}`")
                         };
                         out.push(
                             Diagnostic::error(codes::SAME_TARGET, key.name, message)
@@ -117,14 +116,14 @@ fn targets(keys: &[Lowered], world: &World, out: &mut Complaints) {
                                 .hint("use placeholders that tell them apart, as in `secrets/{workspace}/{name}`"),
                         );
                     } else {
-                        seen.insert(file, (address, key.name));
+                        seen.insert(identity, (address, key.name));
                     }
                 }
                 Err(error) => out.push(
                     Diagnostic::error(
                         codes::INVALID_SINK_PATH,
                         key.name,
-                        format!("the sink `{sink}` has no path for `{address}`: {error}"),
+                        format!("the sink `{sink}` has no target for `{address}`: {error}"),
                     )
                     .also(*span, "it is to deliver here")
                     .also(declared.name, format!("the sink `{sink}` is here"))

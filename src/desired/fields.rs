@@ -191,27 +191,31 @@ static SINK: Table = Table {
         field(
             "command",
             List(&Text(Format::Any)),
-            "A program and its arguments; the secret comes on its standard input. Not supported yet.",
-        ),
+            "A program and its arguments; the secret comes on its standard input. No shell is involved, placeholders fill in each argument, and the program runs only if the caller allows it (`--allow-command`).",
+        )
+        .example("[gh, secret, set, PORTKEY_API_KEY, --repo, \"acme/{name}\"]"),
         field(
             "env",
             List(&Text(Format::Any)),
-            "The environment variables that the command may see. Not supported yet.",
-        ),
+            "The environment variables that the command may see, besides `PATH` and `HOME`.",
+        )
+        .example("[GH_TOKEN]"),
+        field("timeout", Duration, "How long the command may take; 60 seconds unless said."),
         field(
             "env_file",
             Text(Format::SinkPath),
-            "A file of `NAME=value` lines in which one line is replaced. Not supported yet.",
+            "A file of `NAME=value` lines beneath the folder of the keys file, in which one line is replaced or added.",
         ),
         field(
             "variable",
             Text(Format::Any),
-            "The name of the line in `env_file`. Not supported yet.",
-        ),
+            "The name of the line in `env_file`. What placeholders fill in is written in capitals, with `_` for all but letters and digits.",
+        )
+        .example("\"PORTKEY_{name}\""),
         field(
             "age",
             List(&Text(Format::Any)),
-            "Recipients that the file is encrypted to. Not supported yet.",
+            "Recipients that the `file` is encrypted to: `age1…`, `ssh-ed25519 …` or `ssh-rsa …`.",
         ),
     ],
 };
@@ -567,33 +571,37 @@ const SECRET: Table = Table {
         field(
             "transition",
             OrNull(&Duration),
-            "How long the previous secret lives on after a rotation. Has no effect yet.",
+            "How long the previous secret lives on after a rotation: at least 30 minutes, which is the default.",
         ),
         field(
             "rotate_after",
             OrNull(&Instant),
-            "Rotates the secret once, if it was issued before this time. Not supported yet.",
+            "Rotates the secret once, if it was issued before this time and the time has come.",
         ),
         field(
             "max_age",
             OrNull(&Duration),
-            "Rotates the secret when it is older than this. Not supported yet.",
+            "Rotates the secret when it is older than this. Longer than the transition.",
         ),
         field(
             "delivered",
             OrNull(&Text(Format::Any)),
-            "The mask of the secret that the sinks already hold. Not supported yet.",
+            "The mask of the secret that the sinks already hold, as Portkey shows it: `ab*****xyz`. Answers what a plan asks about a key that was not created here.",
         ),
         field(
             "first",
             OrNull(&Choice(&["rotate"])),
-            "What to do with a secret that nobody has delivered. Not supported yet.",
+            "`rotate`: give a key that was not created here a new secret and deliver that.",
         ),
         field(
             "until",
             OrNull(&Instant),
-            "When the transition of the present secret ends. Not supported yet.",
+            "No rotation before this time: when a transition ends that was begun elsewhere.",
         ),
-        field("verify", OrNull(&Shape::Bool), "Whether the sinks are read back. Not supported yet."),
+        field(
+            "verify",
+            OrNull(&Shape::Bool),
+            "Whether a new secret is tried on the gateway before it counts as delivered.",
+        ),
     ],
 };

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use super::Desired;
 use super::across;
 use super::check::{Checker, Entry, Kind, Map};
 use super::codes;
@@ -16,7 +17,6 @@ use super::merge::{mark_inherited, merge};
 use super::scalar::{Plain, classify};
 use super::world::{World, declare_templates};
 use super::yaml::{self, Content};
-use super::{Desired, Sink};
 use crate::diagnostic::{Diagnostic, SourceId, Sources, Span};
 use crate::model::OrganisationId;
 
@@ -137,7 +137,7 @@ fn assemble(world: World, keys: Vec<Lowered>, folder: Option<PathBuf>, complete:
         sinks: world
             .sinks
             .into_iter()
-            .filter_map(|(name, sink)| Some((name.to_string(), Sink::File { template: sink.file? })))
+            .filter_map(|(name, sink)| Some((name.to_string(), sink.sink?)))
             .collect(),
         keys,
         folder,

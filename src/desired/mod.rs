@@ -37,18 +37,18 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::diagnostic::Place;
 use crate::model::{
-    KeyAddress, KeyId, KeyKind, OrganisationId, RateLimit, RotationPolicy, Setting, UsageLimits,
+    KeyAddress, KeyId, KeyKind, Mask, OrganisationId, RateLimit, RotationPolicy, Setting, UsageLimits,
 };
 
 pub use codes::{EXPLANATIONS, Explanation, explain};
 pub use files::FileArgument;
 pub use load::{Loaded, load, parse_str};
 pub use schema::schema;
-pub use sinks::{SinkPathError, sink_path};
+pub use sinks::{Sink, SinkPathError};
 
 /// Everything the files say. Keys are sorted by address, then pin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,16 +67,6 @@ pub struct Desired {
     pub folder: Option<std::path::PathBuf>,
     /// Whether the root file and all its includes were read whole: what prune needs to know.
     pub complete: bool,
-}
-
-/// A declared sink.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sink {
-    /// A file beneath the keys file's folder; `{workspace}`, `{name}`, `{user}`, `{id}` are filled in.
-    File {
-        /// The path as written.
-        template: String,
-    },
 }
 
 /// One key of the file, defaults and template merged in.
@@ -106,10 +96,31 @@ pub struct DesiredKey {
     pub written_scopes: Vec<String>,
     /// Reset the usage if it was last reset before this.
     pub usage_reset_after: Option<Timestamp>,
-    /// The names of the sinks for its secret.
-    pub deliver_to: Vec<String>,
+    /// What happens to its secret.
+    pub secret: SecretSpec,
     /// Where each managed field got its value: field name as in the file.
     pub field_places: BTreeMap<&'static str, Place>,
+}
+
+/// What happens to a key's secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SecretSpec {
+    /// The names of the sinks for it.
+    pub deliver_to: Vec<String>,
+    /// How long the previous secret lives after a rotation.
+    pub transition: Option<SignedDuration>,
+    /// Rotate what was issued before this time, once the time has come.
+    pub rotate_after: Option<Timestamp>,
+    /// Rotate what is older.
+    pub max_age: Option<SignedDuration>,
+    /// No rotation before.
+    pub until: Option<Timestamp>,
+    /// The mask of what the sinks hold.
+    pub delivered: Option<Mask>,
+    /// Rotate a key that nobody here has delivered.
+    pub first_rotate: bool,
+    /// Try a new secret on the gateway before it counts as delivered.
+    pub verify: bool,
 }
 
 /// Whether a key must exist.

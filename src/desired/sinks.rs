@@ -1,12 +1,213 @@
-//! Where file sinks put the secret of a key.
+//! Sinks: where the secret of a key goes.
 //!
 //! A path is beneath the folder of the keys file by construction: a placeholder fills one component
 //! and a value that does not fit is refused, never bent to fit, because two keys bent to one path
 //! would overwrite each other's secrets.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::model::{KeyAddress, KeyId};
+use super::check::{Entry, Kind};
+use super::codes;
+use super::complaints::Complaints;
+use crate::diagnostic::Diagnostic;
+use crate::model::{KeyAddress, KeyId, Target};
+
+/// How long a command may take unless the sink says otherwise.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A declared sink. `{workspace}`, `{name}`, `{user}`, `{id}` are filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sink {
+    /// A file beneath the keys file's folder.
+    File {
+        /// The path as written.
+        template: String,
+        /// `age` recipients that it is encrypted to.
+        recipients: Vec<String>,
+    },
+    /// One line of a file of `NAME=value` lines.
+    EnvFile {
+        /// The path as written.
+        template: String,
+        /// The name of the line as written.
+        variable: String,
+    },
+    /// A program that reads the secret on standard input.
+    Command {
+        /// The program and its arguments as written.
+        argv: Vec<String>,
+        /// The environment variables that it may see.
+        env: Vec<String>,
+        /// How long it may take.
+        timeout: Duration,
+    },
+}
+
+impl Sink {
+    /// Where this key's secret goes. `id` is needed only if the sink uses `{id}`.
+    pub fn target(&self, address: &KeyAddress, id: Option<&KeyId>) -> Result<Target, SinkPathError> {
+        Ok(match self {
+            Self::File { template, recipients } => {
+                Target::File { path: sink_path(template, address, id)?, recipients: recipients.clone() }
+            }
+            Self::EnvFile { template, variable } => Target::EnvFile {
+                path: sink_path(template, address, id)?,
+                variable: env_name(&filled(variable, address, id, |value| Ok(value.to_owned()))?)?,
+            },
+            Self::Command { argv, env, timeout } => Target::Command {
+                argv: argv
+                    .iter()
+                    .map(|argument| command_argument(argument, address, id))
+                    .collect::<Result<_, _>>()?,
+                env: env.clone(),
+                timeout: *timeout,
+            },
+        })
+    }
+
+    /// Whether it uses `{id}`, which a key that does not exist yet has not.
+    pub(super) fn uses_id(&self) -> bool {
+        let uses_id = |template: &String| template.contains("{id}");
+        match self {
+            Self::File { template, .. } => uses_id(template),
+            Self::EnvFile { template, variable } => uses_id(template) || uses_id(variable),
+            Self::Command { argv, .. } => argv.iter().any(uses_id),
+        }
+    }
+}
+
+/// The sink as it is declared; none if something about it is wrong, which is then told.
+pub(super) fn declared(name: &str, entry: &Entry, out: &mut Complaints) -> Option<Sink> {
+    let fields = entry.value.map()?;
+    let text = |field: &str| fields.get(field)?.value.text().map(str::to_owned);
+    let texts = |field: &str| -> Vec<String> {
+        fields
+            .get(field)
+            .into_iter()
+            .flat_map(|entry| entry.value.texts())
+            .map(|(text, _)| text.to_owned())
+            .collect()
+    };
+    for (field, needs) in
+        [("env", "command"), ("timeout", "command"), ("variable", "env_file"), ("age", "file")]
+    {
+        if let Some(entry) = fields.get(field)
+            && !fields.contains_key(needs)
+        {
+            let message = format!("`{field}` means nothing without `{needs}`");
+            out.push(
+                Diagnostic::error(codes::MISSING_FIELD, entry.name, message)
+                    .hint("remove it, or add the other"),
+            );
+        }
+    }
+    if let Some(entry) = fields.get("command") {
+        let argv = texts("command");
+        let program = argv.first().map_or("", String::as_str);
+        if program.is_empty() || program.contains(['{', '}']) {
+            out.push(
+                Diagnostic::error(codes::INVALID_VALUE, entry.value.span, "`command` must begin with a program")
+                    .hint("write a list, as in `[gh, secret, set, PORTKEY_API_KEY]`; the program has no placeholder"),
+            );
+            return None;
+        }
+        for argument in &argv {
+            if let Err(error) = parts(argument) {
+                let message = format!("`{argument}` {error}");
+                out.push(Diagnostic::error(codes::INVALID_SINK_PATH, entry.value.span, message));
+                return None;
+            }
+        }
+        let timeout = match fields.get("timeout").map(|entry| &entry.value.kind) {
+            Some(Kind::Duration(ms)) => Duration::from_millis(*ms),
+            _ => COMMAND_TIMEOUT,
+        };
+        return Some(Sink::Command { argv, env: texts("env"), timeout });
+    }
+    if let Some(template) = text("env_file") {
+        let Some(variable) = text("variable") else {
+            out.push(
+                Diagnostic::error(
+                    codes::MISSING_FIELD,
+                    entry.name,
+                    format!("the sink `{name}` needs `variable`"),
+                )
+                .hint("add the name of its line, as in `variable: \"PORTKEY_{name}\"`"),
+            );
+            return None;
+        };
+        if let Err(error) = parts(&variable) {
+            let span = fields.get("variable").map_or(entry.name, |entry| entry.value.span);
+            out.push(Diagnostic::error(codes::INVALID_SINK_PATH, span, format!("`variable` {error}")));
+            return None;
+        }
+        return Some(Sink::EnvFile { template, variable });
+    }
+    match text("file") {
+        Some(template) => Some(Sink::File { template, recipients: texts("age") }),
+        None => {
+            if !entry.value.is_invalid() && !fields.contains_key("file") && !fields.contains_key("env_file") {
+                let message = format!("the sink `{name}` needs `file`, `env_file` or `command`");
+                out.push(
+                    Diagnostic::error(codes::MISSING_FIELD, entry.name, message)
+                        .hint("add one, as in `file: \"secrets/{workspace}/{name}\"`"),
+                );
+            }
+            None
+        }
+    }
+}
+
+/// An argument with its placeholders filled in. A key's name must not become an option of the program.
+fn command_argument(
+    template: &str,
+    address: &KeyAddress,
+    id: Option<&KeyId>,
+) -> Result<String, SinkPathError> {
+    let argument = filled(template, address, id, |value| {
+        let is_plain = !value.contains(char::is_control);
+        if is_plain { Ok(value.to_owned()) } else { Err(SinkPathError::Unfit { value: value.to_owned() }) }
+    })?;
+    if argument.starts_with('-') && !template.starts_with('-') {
+        return Err(SinkPathError::Unfit { value: argument });
+    }
+    Ok(argument)
+}
+
+/// What programs that read such files take for a name: capitals, digits and `_`. Two keys that become one
+/// name are found out and refused, so bending is safe here.
+fn env_name(text: &str) -> Result<String, SinkPathError> {
+    let name: String =
+        text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+    let is_name = !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit());
+    if is_name { Ok(name) } else { Err(SinkPathError::Unfit { value: text.to_owned() }) }
+}
+
+/// A template with its placeholders filled in, each value as `fit` makes it.
+fn filled(
+    template: &str,
+    address: &KeyAddress,
+    id: Option<&KeyId>,
+    fit: impl Fn(&str) -> Result<String, SinkPathError>,
+) -> Result<String, SinkPathError> {
+    let mut filled = String::new();
+    for part in parts(template)? {
+        match part {
+            Part::Text(text) => filled.push_str(text),
+            Part::Placeholder(placeholder) => {
+                let value = match placeholder {
+                    "workspace" => Some(address.group()),
+                    "user" => address.user.as_deref(),
+                    "name" => Some(address.name.as_str()),
+                    _ => id.map(KeyId::as_str),
+                };
+                filled.push_str(&fit(value.ok_or(SinkPathError::NoValue { placeholder })?)?);
+            }
+        }
+    }
+    Ok(filled)
+}
 
 /// Why a path cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,29 +258,17 @@ const RESERVED: [&str; 2] = [".portkey-sync", ".git"];
 
 /// The file for this key's secret, relative to the folder of the keys file. `id` is needed only if
 /// the template uses `{id}`; an organisation key's `{workspace}` is `organisation`.
-pub fn sink_path(template: &str, address: &KeyAddress, id: Option<&KeyId>) -> Result<PathBuf, SinkPathError> {
+fn sink_path(template: &str, address: &KeyAddress, id: Option<&KeyId>) -> Result<PathBuf, SinkPathError> {
     check_template(template)?;
     let mut path = PathBuf::new();
     for component in template.split('/') {
-        let mut filled = String::new();
-        for part in parts(component)? {
-            match part {
-                Part::Text(text) => filled.push_str(text),
-                Part::Placeholder(placeholder) => {
-                    let value = match placeholder {
-                        "workspace" => Some(address.group()),
-                        "user" => address.user.as_deref(),
-                        "name" => Some(address.name.as_str()),
-                        _ => id.map(KeyId::as_str),
-                    };
-                    let value = value.ok_or(SinkPathError::NoValue { placeholder })?;
-                    if !is_fit(value) {
-                        return Err(SinkPathError::Unfit { value: value.to_owned() });
-                    }
-                    filled.push_str(value);
-                }
+        let filled = filled(component, address, id, |value| {
+            if is_fit(value) {
+                Ok(value.to_owned())
+            } else {
+                Err(SinkPathError::Unfit { value: value.to_owned() })
             }
-        }
+        })?;
         if !is_fit(&filled) {
             return Err(SinkPathError::Unfit { value: filled });
         }
@@ -89,11 +278,6 @@ pub fn sink_path(template: &str, address: &KeyAddress, id: Option<&KeyId>) -> Re
         path.push(filled);
     }
     Ok(path)
-}
-
-/// Whether the template uses `{id}`, which a key that does not exist yet has not.
-pub(super) fn uses_id(template: &str) -> bool {
-    template.contains("{id}")
 }
 
 /// What can be said about a template without a key.

@@ -8,6 +8,7 @@ use super::codes;
 use super::complaints::Complaints;
 use super::lower::scopes::{self, Listed};
 use super::merge::mark_inherited;
+use super::sinks::{self, Sink};
 use crate::diagnostic::{Diagnostic, Span, nearest};
 use crate::model::KeyKind;
 
@@ -34,8 +35,8 @@ pub(super) struct ScopeSet {
 /// A sink and where it is declared.
 pub(super) struct DeclaredSink {
     pub(super) name: Span,
-    /// The template of a file sink; the others have been complained about.
-    pub(super) file: Option<String>,
+    /// None if it was complained about.
+    pub(super) sink: Option<Sink>,
 }
 
 /// A template and where it is defined.
@@ -120,8 +121,8 @@ impl World {
                 out.push(twice("the sink", name, entry.name, before.name));
                 continue;
             }
-            let file = file_sink(name, entry, out);
-            self.sinks.insert(name.clone(), DeclaredSink { name: entry.name, file });
+            let sink = sinks::declared(name, entry, out);
+            self.sinks.insert(name.clone(), DeclaredSink { name: entry.name, sink });
         }
         declare_templates(&mut self.templates, None, root, out);
         if let Some(entry) = root.get("policy")
@@ -263,37 +264,6 @@ fn twice(what: &str, name: &str, here: Span, before: Span) -> Diagnostic {
 
 fn children<'m>(map: &'m Map, name: &str) -> impl Iterator<Item = (&'m Name, &'m Entry)> {
     map.get(name).and_then(|entry| entry.value.map()).into_iter().flatten()
-}
-
-fn file_sink(name: &str, entry: &Entry, out: &mut Complaints) -> Option<String> {
-    let fields = entry.value.map()?;
-    let mut supported = true;
-    for (field, hint) in [
-        ("command", "deliver into a `file`, and run the command on it after `apply`"),
-        ("env", "remove it together with `command`"),
-        ("env_file", "deliver into a `file` of its own"),
-        ("variable", "remove it together with `env_file`"),
-        ("age", "remove it and encrypt the file yourself"),
-    ] {
-        if let Some(entry) = fields.get(field) {
-            supported = false;
-            out.push(
-                Diagnostic::error(
-                    codes::NOT_SUPPORTED_YET,
-                    entry.name,
-                    format!("`{field}` in a sink is not supported yet"),
-                )
-                .hint(hint),
-            );
-        }
-    }
-    if supported && !fields.contains_key("file") && !entry.value.is_invalid() {
-        out.push(
-            Diagnostic::error(codes::MISSING_FIELD, entry.name, format!("the sink `{name}` needs `file`"))
-                .hint("add it, as in `file: \"secrets/{workspace}/{name}\"`"),
-        );
-    }
-    fields.get("file").and_then(|entry| entry.value.text()).map(str::to_owned)
 }
 
 /// `ws-…`, or 36 characters with dashes: the vendor's own examples are not valid UUIDs.

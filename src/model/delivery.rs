@@ -1,8 +1,9 @@
-//! Where secrets go, and where they wait.
+//! Where a new secret goes, and what waits in the escrow.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::{KeyId, Mask};
@@ -12,8 +13,36 @@ use super::{KeyId, Mask};
 pub struct Delivery {
     /// The sink's name in the file; none for `--secrets-file`.
     pub sink: Option<String>,
-    /// The file: beneath the keys file's folder for a sink, as given for `--secrets-file`.
-    pub target: PathBuf,
+    /// What takes it.
+    pub target: Target,
+}
+
+/// What takes a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A file: beneath the keys file's folder for a sink, as given for `--secrets-file`.
+    File {
+        /// The path.
+        path: PathBuf,
+        /// `age` recipients that it is encrypted to; none for plain text.
+        recipients: Vec<String>,
+    },
+    /// One line of a file of `NAME=value` lines.
+    EnvFile {
+        /// The path, beneath the keys file's folder.
+        path: PathBuf,
+        /// The name of the line.
+        variable: String,
+    },
+    /// A program that reads it on standard input.
+    Command {
+        /// The program and its arguments.
+        argv: Vec<String>,
+        /// The environment variables that it may see.
+        env: Vec<String>,
+        /// How long it may take.
+        timeout: Duration,
+    },
 }
 
 impl Delivery {
@@ -22,22 +51,50 @@ impl Delivery {
         let mut hasher = Sha256::new();
         hasher.update(self.sink.as_deref().unwrap_or("--secrets-file").as_bytes());
         hasher.update([0]);
-        hasher.update(self.target.to_string_lossy().as_bytes());
+        hasher.update(self.target.identity().as_bytes());
         hasher.finalize().iter().take(3).map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
-/// What is known of a secret in the escrow without looking at it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeldSecret {
-    /// The nonce of the create it came from, which names its slot.
+impl Target {
+    /// What tells this target from others.
+    pub fn identity(&self) -> String {
+        match self {
+            Self::File { path, .. } => path.to_string_lossy().into_owned(),
+            Self::EnvFile { path, variable } => format!("{}\0{variable}", path.to_string_lossy()),
+            Self::Command { argv, .. } => argv.join("\0"),
+        }
+    }
+}
+
+/// For people: a path, a path and a name, or a program with its arguments.
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File { path, .. } => write!(f, "{}", path.display()),
+            Self::EnvFile { path, variable } => write!(f, "{} ({variable})", path.display()),
+            Self::Command { argv, .. } => f.write_str(&argv.join(" ")),
+        }
+    }
+}
+
+/// A slot of the escrow, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Escrowed {
+    /// Names the slot, and the create in its key's mark.
     pub nonce: String,
-    /// The key.
-    pub id: KeyId,
-    /// The key's address when it was created.
+    /// The address for which it was made.
     pub address: String,
-    /// Its mask.
-    pub mask: Mask,
-    /// When it was issued.
-    pub issued_at: Timestamp,
+    /// The key; not known for a create without an answer.
+    pub id: Option<KeyId>,
+    /// The mask of the secret in it; none if no answer came.
+    pub mask: Option<Mask>,
+    /// The service's time right before the request.
+    pub sent_at: Timestamp,
+    /// The service's time in the answer.
+    pub issued_at: Option<Timestamp>,
+    /// How long its secret may be delivered, counted from `sent_at`.
+    pub lease: SignedDuration,
+    /// For a rotation: how long the previous secret lives.
+    pub transition: Option<SignedDuration>,
 }

@@ -1,7 +1,7 @@
 //! The mark: what must be remembered about a key, kept at the end of its own description.
 //!
 //! ```text
-//! [portkey-sync by=platform id=5c1e7f90 at=a1b2c3 secret=ab.xyz@20261122T1004Z+24h to=3f29a1 keep]
+//! [portkey-sync by=platform id=5c1e7f90 at=a1b2c3 secret=ab.xyz@20261122T100412Z+24h to=3f29a1 keep]
 //! ```
 //!
 //! Keys have no labels, and metadata is stamped on every request log (portkey-api.md 8), so the
@@ -10,8 +10,8 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::{KeyId, KeyKind, Mask, UserId, WorkspaceId};
@@ -45,7 +45,7 @@ pub struct Mark {
 pub struct CommittedSecret {
     /// The first two and the last three characters of the secret.
     pub ends: (String, String),
-    /// When it was issued, to the minute.
+    /// When it was issued, in whole seconds.
     pub issued_at: Timestamp,
     /// How long the previous secret lives on, as in `24h`; none for a created key.
     pub transition: Option<String>,
@@ -165,6 +165,16 @@ impl CommittedSecret {
         Some(Self { ends: (head.to_owned(), tail.to_owned()), issued_at, transition })
     }
 
+    /// The two ends, to compare with [`Mask::ends`].
+    pub fn ends(&self) -> (&str, &str) {
+        (&self.ends.0, &self.ends.1)
+    }
+
+    /// How long the previous secret lives after this one was issued.
+    pub fn transition_length(&self) -> Option<SignedDuration> {
+        self.transition.as_deref()?.parse().ok()
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let (ends, rest) = text.split_once('@')?;
         let (head, tail) = ends.split_once('.')?;
@@ -172,7 +182,11 @@ impl CommittedSecret {
             Some((time, transition)) => (time, Some(transition.to_owned())),
             None => (rest, None),
         };
-        let issued_at = jiff::civil::DateTime::strptime("%Y%m%dT%H%MZ", time).ok()?;
+        // Whole minutes, as the first version wrote them, would let a rotation asked for in the same minute be
+        // done twice.
+        let issued_at = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", time)
+            .or_else(|_| jiff::civil::DateTime::strptime("%Y%m%dT%H%MZ", time))
+            .ok()?;
         Some(Self {
             ends: (unescape(head)?, unescape(tail)?),
             issued_at: TimeZone::UTC.to_timestamp(issued_at).ok()?,
@@ -183,7 +197,7 @@ impl CommittedSecret {
 
 impl fmt::Display for CommittedSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = self.issued_at.strftime("%Y%m%dT%H%MZ");
+        let time = self.issued_at.strftime("%Y%m%dT%H%M%SZ");
         write!(f, "{}.{}@{time}", escape(&self.ends.0), escape(&self.ends.1))?;
         match &self.transition {
             Some(transition) => write!(f, "+{transition}"),
@@ -240,7 +254,7 @@ mod tests {
     use super::*;
 
     const FULL: &str =
-        "[portkey-sync by=platform id=5c1e7f90 at=a1b2c3 secret=ab.xyz@20261122T1004Z+24h to=3f29a1 keep]";
+        "[portkey-sync by=platform id=5c1e7f90 at=a1b2c3 secret=ab.xyz@20261122T100412Z+24h to=3f29a1 keep]";
 
     fn split(description: &str) -> (String, Option<Mark>) {
         Mark::split(description, &KeyId::new("5c1e7f90-31b4-4c1e-b0d5-6f1a2c7d9e88"))

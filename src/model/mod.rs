@@ -11,7 +11,7 @@ mod request;
 mod secret;
 
 pub use address::KeyAddress;
-pub use delivery::{Delivery, HeldSecret};
+pub use delivery::{Delivery, Escrowed, Target};
 pub use key::{ConfigId, KeyId, KeyKind, OrganisationId, Setting, UserId, WorkspaceId};
 pub use limits::{
     Amount, DEFAULT_TRANSITION_MS, PeriodicReset, RateLimit, RateLimitType, RateLimitUnit, RotationPeriod,

@@ -88,6 +88,18 @@ pub enum BlockedReason {
         /// When the key was made.
         created_at: Option<Timestamp>,
     },
+    /// Nobody here has delivered this key's secret: do the sinks have it?
+    StoredUnknown {
+        /// The live secret's mask.
+        live: Option<Mask>,
+    },
+    /// The file says that the sinks have another secret than the live one.
+    StoredOther {
+        /// What the file says.
+        delivered: Mask,
+        /// The live secret's mask.
+        live: Option<Mask>,
+    },
     /// The description has no room for the mark.
     NoRoomForMark {
         /// Characters of the text.

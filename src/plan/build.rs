@@ -2,53 +2,98 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
+use super::secret::{self, Rival};
 use super::{
-    Action, Blocked, BlockedReason, Candidate, Change, Commit, DESCRIPTION_LIMIT, Harm, Inputs, KeySnapshot,
-    Note, Plan, Prune, Reason, Request, UnmentionedKey, Waiting, guards, marks, rename, request,
+    Action, Blocked, BlockedReason, Candidate, Change, DESCRIPTION_LIMIT, Harm, Inputs, KeySnapshot, Note,
+    Plan, Prune, Reason, Request, UnmentionedKey, Waiting, guards, marks, rename, request,
 };
-use crate::desired::{DesiredKey, Presence, Sink, sink_path};
+use crate::desired::{DesiredKey, Presence};
 use crate::diagnostic::nearest;
 use crate::diff::{Diff, Entry, FieldChange, Found, Identified, UnresolvedName, diff};
-use crate::live::{Completeness, Live, LiveKey};
-use crate::model::{
-    Delivery, HeldSecret, KeyAddress, KeyCreate, KeyKind, KeyUpdate, Mark, Setting, UserId, WorkspaceId,
-};
+use crate::handoff::{self, GRACE, Next, Question, Rules, Why};
+use crate::live::{Completeness, LiveKey};
+use crate::model::{Escrowed, KeyAddress, KeyCreate, KeyKind, KeyUpdate, UserId, WorkspaceId};
 
 /// Clocks that differ by more than this are mentioned.
 const NOTABLE_SKEW_SECONDS: i64 = 60;
 
 /// Makes the plan.
 pub fn plan(inputs: &Inputs<'_>) -> Plan {
+    let Inputs { desired, live, now, .. } = *inputs;
+    let first = diff(desired, live, now);
+    let ambiguous: Vec<_> = first
+        .entries
+        .iter()
+        .filter_map(|entry| match &entry.found {
+            Found::Ambiguous(candidates) => Some((entry, candidates.clone())),
+            _ => None,
+        })
+        .collect();
+    match secret::without_rivals(inputs, &ambiguous) {
+        None => plan_for(inputs, first, Vec::new()),
+        Some(sorted) => {
+            let inputs = &Inputs { live: &sorted.live, ..*inputs };
+            plan_for(inputs, diff(desired, &sorted.live, now), sorted.rivals)
+        }
+    }
+}
+
+fn plan_for(inputs: &Inputs<'_>, diff: Diff<'_>, rivals: Vec<Rival>) -> Plan {
     let Inputs { desired, live, running, now, options } = *inputs;
-    let diff = diff(desired, live, now);
-    let chosen = |entry: &&Entry<'_>| {
-        options.targets.as_ref().is_none_or(|targets| targets.contains(&entry.desired.address))
-    };
+    let is_chosen =
+        |address: &KeyAddress| options.targets.as_ref().is_none_or(|targets| targets.contains(address));
 
     let mut changes = Vec::new();
     let mut waiting = Vec::new();
     let mut blocked = Vec::new();
     let mut in_sync = 0;
-    for entry in diff.entries.iter().filter(chosen) {
-        match decide(inputs, entry) {
-            Decision::Change(change) => changes.push(*change),
-            Decision::Blocked(reason) => blocked.push(Blocked {
-                address: entry.desired.address.clone(),
-                place: Some(entry.desired.place.clone()),
-                reason,
-            }),
-            Decision::InSync => in_sync += 1,
-            Decision::Gone => {}
+    for entry in diff.entries.iter().filter(|entry| is_chosen(&entry.desired.address)) {
+        let (address, place) = (&entry.desired.address, &entry.desired.place);
+        let wait = |action, until, why| Waiting {
+            address: address.clone(),
+            place: place.clone(),
+            action,
+            until,
+            why,
+        };
+        for decision in decide(inputs, entry) {
+            match decision {
+                Decision::Change(change) => changes.push(*change),
+                Decision::Blocked(reason) => {
+                    blocked.push(Blocked { address: address.clone(), place: Some(place.clone()), reason })
+                }
+                Decision::Waiting { action, until, why } => waiting.push(wait(action, Some(until), why)),
+                Decision::InSync => in_sync += 1,
+                Decision::Gone => {}
+            }
         }
-        if let Some(until) = entry.desired.usage_reset_after.filter(|at| *at > now) {
+        for (action, due) in [
+            (Action::ResetUsage, entry.desired.usage_reset_after),
+            (Action::Rotate, entry.desired.secret.rotate_after),
+        ] {
+            if let Some(until) = due.filter(|at| *at > now) {
+                waiting.push(wait(action, Some(until), None));
+            }
+        }
+    }
+    for rival in rivals.iter().filter(|rival| is_chosen(&rival.address)) {
+        if rival.delete {
+            let mut change = deletion(rival.address.clone(), &rival.key, Reason::LeftOver);
+            change.place = Some(rival.place.clone());
+            changes.push(change);
+        } else {
             waiting.push(Waiting {
-                address: entry.desired.address.clone(),
-                place: entry.desired.place.clone(),
-                action: Action::ResetUsage,
-                until,
+                address: rival.address.clone(),
+                place: rival.place.clone(),
+                action: Action::Delete,
+                until: rival.key.created_at.map(|created| created + GRACE),
+                why: None,
             });
         }
     }
+    guards::hold_back_rotations(inputs, &mut changes, &mut waiting);
 
     let (unmentioned, pruned) = unmentioned_keys(inputs, &diff);
     if options.prune == Prune::Delete {
@@ -60,8 +105,8 @@ pub fn plan(inputs: &Inputs<'_>) -> Plan {
     let refusals = guards::refusals(inputs, &changes, blocked.len());
 
     let notes = notes(inputs, &changes);
-    let settled =
-        options.held.iter().filter(|held| is_committed(held, live)).map(|held| held.nonce.clone()).collect();
+    let settled = secret::spent(inputs);
+    let seen = live.keys.keys().cloned().chain(rivals.into_iter().map(|rival| rival.key.id)).collect();
     Plan {
         organisation: live.organisation.clone(),
         now,
@@ -75,6 +120,7 @@ pub fn plan(inputs: &Inputs<'_>) -> Plan {
         in_sync,
         live_total: live.keys.len(),
         settled,
+        seen,
         notes,
     }
 }
@@ -86,15 +132,29 @@ fn id_of(change: &Change) -> Option<&str> {
 enum Decision {
     Change(Box<Change>),
     Blocked(BlockedReason),
+    Waiting {
+        action: Action,
+        until: Timestamp,
+        why: Option<Why>,
+    },
     InSync,
     /// To be absent, and is.
     Gone,
 }
 
-fn decide(inputs: &Inputs<'_>, entry: &Entry<'_>) -> Decision {
+fn decide(inputs: &Inputs<'_>, entry: &Entry<'_>) -> Vec<Decision> {
+    match (&entry.found, entry.desired.presence) {
+        (Found::Key { live, how }, Presence::Present) => {
+            decide_update(inputs, entry, live, *how).unwrap_or_else(|reason| vec![Decision::Blocked(reason)])
+        }
+        _ => vec![decide_other(inputs, entry)],
+    }
+}
+
+fn decide_other(inputs: &Inputs<'_>, entry: &Entry<'_>) -> Decision {
     match (&entry.found, entry.desired.presence) {
         (Found::Key { live, .. }, Presence::Absent) => decide_delete(inputs, entry.desired, live),
-        (Found::Key { live, how }, Presence::Present) => decide_update(inputs, entry, live, *how),
+        (Found::Key { .. }, Presence::Present) => Decision::InSync,
         (Found::Missing, Presence::Present) => decide_create(inputs, entry),
         // What cannot be seen may yet be there: a delete that was asked for is not taken for done.
         (Found::Missing | Found::PinMissing, Presence::Absent) => {
@@ -170,66 +230,107 @@ fn deletion(address: KeyAddress, live: &LiveKey, reason: Reason) -> Change {
     }
 }
 
-fn decide_update(inputs: &Inputs<'_>, entry: &Entry<'_>, live: &LiveKey, how: Identified) -> Decision {
+/// What becomes of a key that is there: its fields, its mark, its secret.
+fn decide_update(
+    inputs: &Inputs<'_>,
+    entry: &Entry<'_>,
+    live: &LiveKey,
+    how: Identified,
+) -> Result<Vec<Decision>, BlockedReason> {
     let desired = entry.desired;
     let other_owner = other_owner(inputs, live);
     if let (Some(by), Some(_)) = (&other_owner, &inputs.desired.managed_by) {
-        return Decision::Blocked(BlockedReason::OtherOwner { by: by.clone() });
+        return Err(BlockedReason::OtherOwner { by: by.clone() });
     }
-    if let Some(nonce) = live.mark.as_ref().and_then(|mark| mark.new.as_ref()) {
-        return decide_unfinished(inputs, entry, live, nonce);
+    let mut decisions = Vec::new();
+    let next = secret::next(inputs, entry, live)?;
+    match &next {
+        Next::Ask(Question::BeingCreated { .. }) => {
+            return Err(BlockedReason::CreationUnfinished { created_at: live.created_at });
+        }
+        Next::Deliver { nonce } => {
+            let slot = inputs.options.slots.iter().find(|slot| slot.nonce == *nonce);
+            if let Some(slot) = slot {
+                let change = secret::delivery(inputs, entry, live, slot)?;
+                return Ok(vec![Decision::Change(Box::new(change))]);
+            }
+        }
+        Next::Ask(Question::Stored) => {
+            decisions.push(Decision::Blocked(BlockedReason::StoredUnknown { live: live.mask.clone() }));
+        }
+        Next::Ask(Question::StoredOther { delivered }) => {
+            decisions.push(Decision::Blocked(BlockedReason::StoredOther {
+                delivered: delivered.clone(),
+                live: live.mask.clone(),
+            }));
+        }
+        Next::Wait { why, until } => {
+            decisions.push(Decision::Waiting { action: Action::Rotate, until: *until, why: Some(*why) });
+        }
+        Next::Nothing | Next::Accept { .. } | Next::Rotate(_) => {}
     }
     if let Some(error) = inputs.live.unreadable.get(&live.id)
         && desired.spec.rotation_policy.is_managed()
     {
-        return Decision::Blocked(BlockedReason::Unreadable {
-            field: "rotation_policy",
-            error: error.clone(),
-        });
+        return Err(BlockedReason::Unreadable { field: "rotation_policy", error: error.clone() });
     }
 
     let mut fields = entry.fields.clone();
-    fields.extend(marks::change(inputs.desired.managed_by.as_deref(), desired, &entry.ids, live));
+    let accepted = match &next {
+        Next::Accept { issued_at } => Some(*issued_at),
+        _ => None,
+    };
+    // A rotation writes the mark when it commits.
+    if !matches!(next, Next::Rotate(_)) {
+        fields.extend(marks::change(inputs, desired, &entry.ids, live, accepted)?);
+    }
     let running = inputs.running.could_be(&live.id);
     if running && let Some(harm) = guards::harm(&fields) {
-        return Decision::Blocked(BlockedReason::RunningKey { harm });
+        return Err(BlockedReason::RunningKey { harm });
     }
     let mut body = request::update_of(&fields, live);
     if let Some(blocked) = check_room(desired, &fields, live, body.description.as_deref()) {
-        return Decision::Blocked(blocked);
+        return Err(blocked);
     }
-
-    let last = live.last_reset_at.max(live.created_at);
-    let reset =
-        desired.usage_reset_after.filter(|at| *at <= inputs.now && last.is_none_or(|last| last < *at));
+    let reset = due_reset(inputs, desired, live)?;
     if reset.is_some() {
-        if !live.shows_last_reset {
-            // Without that, every run would find the reset due, and lift the budget each time.
-            let error = "this backend does not say when usage was reset last".to_owned();
-            return Decision::Blocked(BlockedReason::Unreadable { field: "usage_reset_after", error });
-        }
         body.reset_usage = Some(true);
     }
+    if let Next::Rotate(why) = next {
+        if running && matches!(why, Why::ChangedOutside | Why::Unfinished) {
+            return Err(BlockedReason::RunningKey { harm: Harm::Rotated });
+        }
+        if let Some(by) = other_owner {
+            return Err(BlockedReason::OtherOwner { by });
+        }
+        // The text rides on the commit, where the mark is written in any case.
+        body.description = None;
+        let change = secret::rotation(inputs, entry, live, why, body)?;
+        decisions.push(Decision::Change(Box::new(change)));
+        return Ok(decisions);
+    }
     if body.is_empty() {
-        return Decision::InSync;
+        decisions.push(Decision::InSync);
+        return Ok(decisions);
     }
     // Files that name no owner may describe keys of others, as an import does, but not change them.
     if let Some(by) = other_owner {
-        return Decision::Blocked(BlockedReason::OtherOwner { by });
+        return Err(BlockedReason::OtherOwner { by });
     }
     let only_mark = fields.iter().all(|field| matches!(field, FieldChange::Mark { .. }));
     let newly_ours =
         inputs.desired.managed_by.is_some() && live.mark.as_ref().is_none_or(|mark| mark.by.is_none());
-    let action = match (fields.is_empty(), only_mark && newly_ours, reset) {
+    let action = match (fields.is_empty(), only_mark && (newly_ours || accepted.is_some()), reset) {
         (true, _, Some(_)) => Action::ResetUsage,
         (false, true, None) => Action::Adopt,
         _ => Action::Update,
     };
-    let reason = match reset {
-        Some(after) => Some(Reason::UsageResetDue { after, last }),
-        None => (how == Identified::ByMark).then_some(Reason::RenamedOutside),
+    let reason = match (reset, accepted) {
+        (Some((after, last)), _) => Some(Reason::UsageResetDue { after, last }),
+        (None, Some(_)) => Some(Reason::Accepted),
+        (None, None) => (how == Identified::ByMark).then_some(Reason::RenamedOutside),
     };
-    Decision::Change(Box::new(Change {
+    decisions.push(Decision::Change(Box::new(Change {
         address: desired.address.clone(),
         place: Some(desired.place.clone()),
         action,
@@ -239,31 +340,24 @@ fn decide_update(inputs: &Inputs<'_>, entry: &Entry<'_>, live: &LiveKey, how: Id
         reason,
         request: Request::Update { id: live.id.clone(), body: Box::new(body) },
         running_key: running,
-    }))
+    })));
+    Ok(decisions)
 }
 
-/// A key whose create was never committed: finished if its secret is in our escrow, else a
-/// person's to settle, since nobody here can know whether somebody else is still at it.
-fn decide_unfinished(inputs: &Inputs<'_>, entry: &Entry<'_>, live: &LiveKey, nonce: &str) -> Decision {
-    let held =
-        inputs.options.held.iter().find(|held| held.nonce == nonce && live.mask.as_ref() == Some(&held.mask));
-    let Some(held) = held else {
-        return Decision::Blocked(BlockedReason::CreationUnfinished { created_at: live.created_at });
-    };
-    match commit(inputs, entry, live) {
-        Ok(commit) => Decision::Change(Box::new(Change {
-            address: entry.desired.address.clone(),
-            place: Some(entry.desired.place.clone()),
-            action: Action::Deliver,
-            before: Some(snapshot(live)),
-            fields: entry.fields.clone(),
-            written_scopes: entry.desired.written_scopes.clone(),
-            reason: Some(Reason::Unfinished { issued_at: held.issued_at }),
-            request: Request::Deliver { id: live.id.clone(), held: held.clone(), commit },
-            running_key: false,
-        })),
-        Err(reason) => Decision::Blocked(reason),
+/// The reset that is due, with when the last one was.
+fn due_reset(
+    inputs: &Inputs<'_>,
+    desired: &DesiredKey,
+    live: &LiveKey,
+) -> Result<Option<(Timestamp, Option<Timestamp>)>, BlockedReason> {
+    let last = live.last_reset_at.max(live.created_at);
+    let due = desired.usage_reset_after.filter(|at| *at <= inputs.now && last.is_none_or(|last| last < *at));
+    if due.is_some() && !live.shows_last_reset {
+        // Without that, every run would find the reset due, and lift the budget each time.
+        let error = "this backend does not say when usage was reset last".to_owned();
+        return Err(BlockedReason::Unreadable { field: "usage_reset_after", error });
     }
+    Ok(due.map(|after| (after, last)))
 }
 
 fn decide_create(inputs: &Inputs<'_>, entry: &Entry<'_>) -> Decision {
@@ -271,8 +365,12 @@ fn decide_create(inputs: &Inputs<'_>, entry: &Entry<'_>) -> Decision {
     if let Some(unproven) = guards::unproven(desired, &entry.ids, inputs) {
         return Decision::Blocked(BlockedReason::AbsenceUnproven(unproven));
     }
+    let address = desired.address.to_string();
+    if let Some(until) = handoff::until_creatable(&address, &inputs.options.slots, inputs.now, &Rules::ALL) {
+        return Decision::Waiting { action: Action::Create, until, why: None };
+    }
     let blank = LiveKey::blank(desired.kind, &desired.address.name);
-    let commit = match commit(inputs, entry, &blank) {
+    let commit = match secret::commit(inputs, entry, &blank, None) {
         Ok(commit) => commit,
         Err(reason) => return Decision::Blocked(reason),
     };
@@ -295,64 +393,6 @@ fn decide_create(inputs: &Inputs<'_>, entry: &Entry<'_>) -> Decision {
         request: Request::Create { body: Box::new(body), commit },
         running_key: false,
     }))
-}
-
-/// Where a new secret goes and how the key will be marked; refused before anything is created.
-fn commit(inputs: &Inputs<'_>, entry: &Entry<'_>, live: &LiveKey) -> Result<Commit, BlockedReason> {
-    let desired = entry.desired;
-    let mut deliveries = Vec::new();
-    if inputs.desired.folder.is_none() && !desired.deliver_to.is_empty() {
-        let error = "file sinks lie beside the keys file, and standard input has no folder".to_owned();
-        return Err(BlockedReason::BadTarget { error });
-    }
-    for name in &desired.deliver_to {
-        let Some(sink) = inputs.desired.sinks.get(name) else { continue };
-        let Sink::File { template } = sink;
-        let id = desired.id.as_ref();
-        let target = sink_path(template, &desired.address, id)
-            .map_err(|error| BlockedReason::BadTarget { error: error.to_string() })?;
-        deliveries.push(Delivery { sink: Some(name.clone()), target });
-    }
-    if let Some(path) = &inputs.options.secrets_file {
-        deliveries.push(Delivery { sink: None, target: path.clone() });
-    }
-    if deliveries.is_empty() {
-        return Err(BlockedReason::NowhereToDeliver);
-    }
-    let description = match &desired.spec.description {
-        Setting::Set(text) => text.clone(),
-        Setting::Clear => String::new(),
-        Setting::Unmanaged => live.description.clone(),
-    };
-    let mark =
-        Mark { new: None, ..marks::wanted(inputs.desired.managed_by.as_deref(), desired, &entry.ids, live) };
-    // The longest mark that this key can come to carry, so that the commit cannot fail for want of room.
-    let longest = Mark {
-        id: Some("00000000".to_owned()),
-        secret: crate::model::CommittedSecret::new(
-            &crate::model::Mask::of_live("00*****000".to_owned()),
-            inputs.now,
-            None,
-        ),
-        to: deliveries.iter().map(Delivery::hash).collect(),
-        ..mark.clone()
-    };
-    // One PUT commits the secret and changes whatever else differs by then, which for a new key is nothing.
-    let fields = if live.id.as_str().is_empty() {
-        KeyUpdate::default()
-    } else {
-        KeyUpdate { description: None, ..request::update_of(&entry.fields, live) }
-    };
-    let commit = Commit { fields: Box::new(fields), description, mark, deliveries };
-    let whole = longest.append_to(&commit.description);
-    if whole.chars().count() > DESCRIPTION_LIMIT {
-        return Err(BlockedReason::NoRoomForMark {
-            text: commit.description.chars().count(),
-            mark: longest.to_string().chars().count(),
-            managed: desired.spec.description.is_managed(),
-        });
-    }
-    Ok(commit)
 }
 
 fn check_room(
@@ -379,7 +419,7 @@ fn other_owner(inputs: &Inputs<'_>, live: &LiveKey) -> Option<String> {
     (Some(by) != inputs.desired.managed_by.as_ref()).then(|| by.clone())
 }
 
-fn snapshot(live: &LiveKey) -> KeySnapshot {
+pub(super) fn snapshot(live: &LiveKey) -> KeySnapshot {
     KeySnapshot {
         id: live.id.clone(),
         name: live.name.clone(),
@@ -427,12 +467,6 @@ fn unmentioned_keys(inputs: &Inputs<'_>, diff: &Diff<'_>) -> (Vec<UnmentionedKey
     (keys, changes)
 }
 
-/// Whether the key's mark says that this very secret was delivered and committed: its slot only stayed
-/// behind because a run was cut off.
-pub fn is_committed(held: &HeldSecret, live: &Live) -> bool {
-    live.keys.get(&held.id).is_some_and(|key| key.has_committed(&held.mask))
-}
-
 fn notes(inputs: &Inputs<'_>, changes: &[Change]) -> Vec<Note> {
     let live = inputs.live;
     let mut notes = Vec::new();
@@ -449,11 +483,18 @@ fn notes(inputs: &Inputs<'_>, changes: &[Change]) -> Vec<Note> {
         .iter()
         .filter_map(|change| match &change.request {
             Request::Deliver { held, .. } => Some(held.nonce.as_str()),
-            Request::Create { .. } | Request::Update { .. } | Request::Delete { .. } => None,
+            Request::Create { .. }
+            | Request::Rotate { .. }
+            | Request::Update { .. }
+            | Request::Delete { .. } => None,
         })
         .collect();
-    let idle = |held: &&HeldSecret| !delivered.contains(&held.nonce.as_str()) && !is_committed(held, live);
-    notes.extend(inputs.options.held.iter().filter(idle).cloned().map(Note::HeldWithoutKey));
+    let idle = |slot: &&Escrowed| {
+        slot.mask.is_some()
+            && !delivered.contains(&slot.nonce.as_str())
+            && slot.id.as_ref().is_none_or(|id| !live.keys.contains_key(id))
+    };
+    notes.extend(inputs.options.slots.iter().filter(idle).cloned().map(Note::HeldWithoutKey));
     notes.extend(live.oddities.iter().cloned().map(Note::UnknownToThisVersion));
     notes
 }

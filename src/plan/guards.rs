@@ -1,9 +1,15 @@
 //! What must never happen by accident: to the running key, to the wrong organisation, or too often.
 
-use super::{Absence, Action, Change, Contract, Harm, Inputs, Prune, Refusal, Unproven};
+use std::collections::BTreeSet;
+
+use super::{
+    Absence, Action, Change, Contract, Harm, Inputs, Prune, Reason, Refusal, Request, Unproven, Waiting,
+};
 use crate::desired::DesiredKey;
 use crate::diff::{FieldChange, Ids};
+use crate::handoff::Why;
 use crate::live::Completeness;
+use crate::model::KeyAddress;
 
 /// What these changes would take from the key that the tool runs with.
 pub(super) fn harm(fields: &[FieldChange]) -> Option<Harm> {
@@ -43,6 +49,54 @@ pub(super) fn unproven(entry: &DesiredKey, ids: &Ids, inputs: &Inputs<'_>) -> Op
         inputs.live.keys.values().any(|key| key.kind == Some(entry.kind) && key.workspace == ids.workspace)
     };
     (!own_row_says_so && !seen_there()).then_some(Unproven::MayNotList(entry.kind))
+}
+
+/// How many rotations are made at most that nobody asked for by a date or by name.
+const MAX_ROTATIONS: usize = 20;
+
+/// Of the rotations that nobody asked for by a date, the oldest secrets first; the rest waits for the next run.
+pub(super) fn hold_back_rotations(
+    inputs: &Inputs<'_>,
+    changes: &mut Vec<Change>,
+    waiting: &mut Vec<Waiting>,
+) {
+    let is_unasked = |change: &Change| {
+        matches!(change.reason, Some(Reason::Rotation(Why::TooOld | Why::ChangedOutside | Why::NewSink)))
+    };
+    let limit = inputs.options.max_rotations.unwrap_or(MAX_ROTATIONS);
+    let mut unasked: Vec<_> = changes
+        .iter()
+        .filter(|change| is_unasked(change))
+        .map(|change| {
+            let mark = change.before.as_ref().and_then(|before| before.mark.as_ref());
+            (
+                mark.and_then(|mark| mark.secret.as_ref()).map(|secret| secret.issued_at),
+                change.address.clone(),
+            )
+        })
+        .collect();
+    unasked.sort();
+    let held_back: BTreeSet<KeyAddress> =
+        unasked.into_iter().skip(limit).map(|(_, address)| address).collect();
+    changes.retain_mut(|change| {
+        if !is_unasked(change) || !held_back.contains(&change.address) {
+            return true;
+        }
+        let (Some(place), Some(Reason::Rotation(why))) = (change.place.clone(), change.reason.clone()) else {
+            return true;
+        };
+        let address = change.address.clone();
+        waiting.push(Waiting { address, place, action: Action::Rotate, until: None, why: Some(why) });
+        // What else differs does not wait.
+        let Request::Rotate { id, first, .. } = &change.request else { return false };
+        if first.is_empty() {
+            return false;
+        }
+        change.action = Action::Update;
+        change.reason = None;
+        change.request = Request::Update { id: id.clone(), body: first.clone() };
+        true
+    });
 }
 
 /// The default for `--max-deletes`: a tenth of the managed keys, at least 3, at most 10.

@@ -1,9 +1,12 @@
 //! Which mark a key should carry.
 
+use jiff::Timestamp;
+
+use super::{BlockedReason, Inputs, secret};
 use crate::desired::DesiredKey;
 use crate::diff::{FieldChange, Ids};
 use crate::live::LiveKey;
-use crate::model::{Mark, address_hash};
+use crate::model::{CommittedSecret, Delivery, Mark, address_hash};
 
 /// The mark that the entry asks for, given the one that is there; empty if none is needed.
 ///
@@ -24,14 +27,20 @@ pub(super) fn wanted(owner: Option<&str>, entry: &DesiredKey, ids: &Ids, live: &
     mark
 }
 
-/// The mark as a change, if it differs.
+/// The mark as a change, if it differs. With `accepted`, it says that the sinks have what is live.
 pub(super) fn change(
-    owner: Option<&str>,
+    inputs: &Inputs<'_>,
     entry: &DesiredKey,
     ids: &Ids,
     live: &LiveKey,
-) -> Option<FieldChange> {
-    let after = wanted(owner, entry, ids, live);
+    accepted: Option<Timestamp>,
+) -> Result<Option<FieldChange>, BlockedReason> {
+    let mut after = wanted(inputs.desired.managed_by.as_deref(), entry, ids, live);
+    if let (Some(issued_at), Some(mask)) = (accepted, &live.mask) {
+        after.secret = CommittedSecret::new(mask, issued_at, None);
+        after.to = secret::sinks(inputs.desired, entry, Some(&live.id))?.iter().map(Delivery::hash).collect();
+        after.id = Some(live.id.short().to_owned());
+    }
     let same = live.mark.clone().unwrap_or_default() == after;
-    (!same).then(|| FieldChange::Mark { before: live.mark.clone(), after })
+    Ok((!same).then(|| FieldChange::Mark { before: live.mark.clone(), after }))
 }

@@ -11,27 +11,29 @@ mod marks;
 mod refusal;
 mod rename;
 mod request;
+mod secret;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use crate::desired::Desired;
 use crate::diagnostic::Place;
 use crate::diff::FieldChange;
+use crate::handoff::Why;
 use crate::live::{Live, RunningKey};
 use crate::model::{
-    CommittedSecret, Delivery, HeldSecret, KeyAddress, KeyCreate, KeyId, KeyUpdate, Mark, Mask,
-    OrganisationId,
+    CommittedSecret, Delivery, Escrowed, KeyAddress, KeyCreate, KeyId, KeyUpdate, Mark, Mask, OrganisationId,
 };
 
 pub use blocked::{Blocked, BlockedReason, Candidate, Harm, Unproven};
-pub use build::{is_committed, plan};
+pub use build::plan;
 pub use refusal::{Note, Refusal};
+pub use secret::{facts, sinks};
 
 /// What a description holds at most, as far as known (portkey-api.md 2.2), marks included.
 pub const DESCRIPTION_LIMIT: usize = 200;
@@ -53,8 +55,28 @@ pub struct PlanOptions {
     pub contract: Contract,
     /// Where secrets go besides the sinks of the file.
     pub secrets_file: Option<PathBuf>,
-    /// Secrets of creates that an earlier run on this machine could not finish.
-    pub held: Vec<HeldSecret>,
+    /// How many rotations are at most made that the files do not ask for by a date.
+    pub max_rotations: Option<usize>,
+    /// What earlier runs on this machine left in the escrow.
+    pub slots: Vec<Escrowed>,
+    /// The masks of secrets that every sink of a key holds, where they can all be read.
+    pub stored: BTreeMap<KeyAddress, Mask>,
+    /// Try every new secret on the gateway before it counts as delivered.
+    pub prove: bool,
+    /// What somebody asks for by name, for all targets.
+    pub asked: Option<Asked>,
+}
+
+/// What somebody asks for by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// A new secret, now.
+    Rotate {
+        /// How long the previous one lives.
+        transition: Option<SignedDuration>,
+    },
+    /// The stores have what is live.
+    Accept,
 }
 
 /// Whether keys in no file are deleted.
@@ -112,8 +134,10 @@ pub struct Plan {
     pub in_sync: usize,
     /// Live keys.
     pub live_total: usize,
-    /// Escrow slots whose secrets are committed already, by nonce: apply empties them.
+    /// Escrow slots that have served their purpose, by nonce: apply empties them.
     pub settled: Vec<String>,
+    /// The ids of all live keys: what a create finds beside itself and is not among them is another run's.
+    pub seen: BTreeSet<KeyId>,
     /// What else a person should know.
     pub notes: Vec<Note>,
 }
@@ -154,6 +178,8 @@ pub enum Action {
     Create,
     /// The secret of a key that an earlier run created and did not deliver.
     Deliver,
+    /// A new secret.
+    Rotate,
     /// The key goes away, with its secret and its usage history.
     Delete,
 }
@@ -182,6 +208,12 @@ pub enum Reason {
     },
     /// Somebody renamed the key; it was recognised by our mark.
     RenamedOutside,
+    /// Why the secret is replaced.
+    Rotation(Why),
+    /// The stores have the live secret; the mark says so from now on.
+    Accepted,
+    /// A create made it that another one was faster than; nobody has ever had its secret.
+    LeftOver,
 }
 
 /// The live key as the plan saw it: what must still hold before a delete.
@@ -218,7 +250,19 @@ pub enum Request {
         /// The key.
         id: KeyId,
         /// The slot of the escrow.
-        held: HeldSecret,
+        held: Escrowed,
+        /// What is to be delivered and committed.
+        commit: Commit,
+    },
+    /// One PUT with what else differs, if anything does; one GET to look again, one POST, the delivery, one PUT
+    /// that commits.
+    Rotate {
+        /// The key.
+        id: KeyId,
+        /// The body of the first PUT; empty if nothing else differs.
+        first: Box<KeyUpdate>,
+        /// How long the previous secret lives; none for the service's default.
+        transition: Option<SignedDuration>,
         /// What is to be delivered and committed.
         commit: Commit,
     },
@@ -247,6 +291,10 @@ pub struct Commit {
     pub mark: Mark,
     /// Where the secret goes.
     pub deliveries: Vec<Delivery>,
+    /// For a rotation: how long the previous secret lives, as the mark says it.
+    pub transition: Option<String>,
+    /// Whether the gateway must take the secret before it counts as delivered.
+    pub prove: bool,
 }
 
 /// Something that is due later.
@@ -258,8 +306,10 @@ pub struct Waiting {
     pub place: Place,
     /// What will be done.
     pub action: Action,
-    /// Not before.
-    pub until: Timestamp,
+    /// Not before; none where only the service knows.
+    pub until: Option<Timestamp>,
+    /// Why a secret is to be replaced.
+    pub why: Option<Why>,
 }
 
 /// A live key that no entry means.
@@ -297,6 +347,10 @@ impl Plan {
                 Request::Create { .. } => {
                     writes.post += 1;
                     writes.put += 1;
+                }
+                Request::Rotate { ref first, .. } => {
+                    writes.put += usize::from(!first.is_empty()) + 1;
+                    writes.post += 1;
                 }
                 Request::Deliver { .. } | Request::Update { .. } => writes.put += 1,
                 Request::Delete { .. } => writes.delete += 1,
@@ -337,6 +391,11 @@ impl Plan {
                 Request::Deliver { held, commit, .. } => {
                     ("deliver".to_owned(), Ok(held.nonce.clone()), Some(commit))
                 }
+                Request::Rotate { first, transition, commit, .. } => (
+                    format!("rotate {}", transition.map_or(0, |transition| transition.as_millis())),
+                    serde_json::to_string(first),
+                    Some(commit),
+                ),
                 Request::Update { body, .. } => ("update".to_owned(), serde_json::to_string(body), None),
                 Request::Delete { .. } => ("delete".to_owned(), Ok(String::new()), None),
             };
@@ -347,11 +406,23 @@ impl Plan {
                 part(&commit.mark.append_to(&commit.description));
                 for delivery in &commit.deliveries {
                     part(delivery.sink.as_deref().unwrap_or("--secrets-file"));
-                    part(&delivery.target.to_string_lossy());
+                    part(&delivery.target.identity());
                 }
             }
         }
         hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl Request {
+    /// What is delivered and committed, if there is a new secret.
+    pub fn commit(&self) -> Option<&Commit> {
+        match self {
+            Self::Create { commit, .. } | Self::Deliver { commit, .. } | Self::Rotate { commit, .. } => {
+                Some(commit)
+            }
+            Self::Update { .. } | Self::Delete { .. } => None,
+        }
     }
 }
 
@@ -380,7 +451,7 @@ impl Commit {
         let mut mark = Mark {
             new: None,
             id: Some(id.short().to_owned()),
-            secret: CommittedSecret::new(mask, issued_at, None),
+            secret: CommittedSecret::new(mask, issued_at, self.transition.clone()),
             to: self.deliveries.iter().map(Delivery::hash).collect(),
             ..self.mark.clone()
         };

@@ -1,6 +1,6 @@
 //! Why nothing at all is written, and what else a person should know.
 
-use crate::model::{HeldSecret, OrganisationId};
+use crate::model::{Escrowed, OrganisationId};
 
 /// Why nothing at all will be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,5 +62,5 @@ pub enum Note {
     /// The list's pages did not agree.
     ListUnstable,
     /// The escrow holds a secret that nothing in the files delivers.
-    HeldWithoutKey(HeldSecret),
+    HeldWithoutKey(Escrowed),
 }

@@ -100,6 +100,7 @@ fn lines(plan: &Plan) -> Vec<String> {
             Request::Create { body, .. } => serde_json::to_string(body).unwrap(),
             Request::Update { body, .. } => serde_json::to_string(body).unwrap(),
             Request::Deliver { held, .. } => held.nonce.clone(),
+            Request::Rotate { first, .. } => serde_json::to_string(first).unwrap(),
             Request::Delete { id } => id.short().to_owned(),
         };
         lines.push(format!("{action} {} {body}", change.address));
@@ -110,7 +111,10 @@ fn lines(plan: &Plan) -> Vec<String> {
         format!("blocked {} {reason}", blocked.address)
     }));
     lines.extend(plan.refusals.iter().map(|refusal| format!("refused {refusal:?}")));
-    lines.extend(plan.waiting.iter().map(|waiting| format!("waiting {} {}", waiting.address, waiting.until)));
+    lines.extend(plan.waiting.iter().map(|waiting| {
+        let until = waiting.until.map(|until| until.to_string()).unwrap_or_default();
+        format!("waiting {} {until}", waiting.address)
+    }));
     lines
 }
 
@@ -556,21 +560,28 @@ fn usage_is_reset_once_for_each_time_that_is_asked_for() {
 #[test]
 fn a_create_that_another_run_left_is_finished_only_with_its_secret() {
     let yaml = "sinks: {dir: {file: \"s/{name}\"}}\nkeys:\n- {name: nn, workspace_id: w, scopes: [completions.write], secret: {deliver_to: [dir]}}\n";
-    let unfinished = || vec![row("nn", json!({"description": "[portkey-sync new=abc]"}))];
+    let made_at =
+        |time: &str| vec![row("nn", json!({"description": "[portkey-sync new=abc]", "created_at": time}))];
+    let unfinished = || made_at(NOW);
     case(yaml, unfinished()).check(&["blocked w/nn CreationUnfinished"]);
-    let held = |mask: &str| HeldSecret {
+    // Nobody is at it any more, and nobody has its secret.
+    case(yaml, made_at("2026-11-01T00:00:00Z")).check(&["rotate w/nn {}"]);
+    let held = |mask: &str| Escrowed {
         nonce: "abc".to_owned(),
-        id: KeyId::new(id("nn")),
+        id: Some(KeyId::new(id("nn"))),
         address: "w/nn".to_owned(),
-        mask: Mask::of_live(mask.to_owned()),
-        issued_at: NOW.parse().unwrap(),
+        mask: Some(Mask::of_live(mask.to_owned())),
+        sent_at: NOW.parse().unwrap(),
+        issued_at: Some(NOW.parse().unwrap()),
+        lease: crate::handoff::CREATE_LEASE,
+        transition: None,
     };
     case(yaml, unfinished())
-        .with(|options| options.held = vec![held("ab*****xyz")])
+        .with(|options| options.slots = vec![held("ab*****xyz")])
         .check(&["deliver w/nn abc"]);
     case(yaml, unfinished())
-        .with(|options| options.held = vec![held("zz*****zzz")])
-        .check(&["blocked w/nn CreationUnfinished"]);
+        .with(|options| options.slots = vec![held("zz*****zzz")])
+        .check(&["rotate w/nn {}"]);
 }
 
 #[test]

@@ -33,11 +33,22 @@ pub(super) fn calls(change: &Change) -> Vec<Call> {
             let mark = Mark {
                 new: None,
                 id: Some(id.short().to_owned()),
-                secret: CommittedSecret::new(&held.mask, held.issued_at, None),
+                secret: held.mask.as_ref().and_then(|mask| {
+                    let at = held.issued_at.unwrap_or(held.sent_at);
+                    CommittedSecret::new(mask, at, commit.transition.clone())
+                }),
                 to: commit.deliveries.iter().map(Delivery::hash).collect(),
                 ..commit.mark.clone()
             };
             vec![put(id.as_str(), json(&description(mark.append_to(&commit.description))))]
+        }
+        Request::Rotate { id, first, transition, commit } => {
+            let transition = transition.map(|transition| transition.as_millis());
+            let body = transition.map(|ms| serde_json::json!({"key_transition_period_ms": ms}));
+            let rotate = Call { method: "POST", path: format!("/api-keys/{id}/rotate"), body };
+            let update = (!first.is_empty()).then(|| put(id.as_str(), json(first)));
+            let commit = Call { path: format!("/api-keys/{id}"), ..put("", commit_of_create(commit)) };
+            update.into_iter().chain([rotate, commit]).collect()
         }
         Request::Update { id, body } => vec![put(id.as_str(), json(body))],
         Request::Delete { id } => {

@@ -12,7 +12,7 @@ use super::{Style, Verbosity};
 use crate::diagnostic::Place;
 use crate::diff::{FieldChange, UnresolvedName};
 use crate::model::{
-    Amount, ConfigId, Delivery, HeldSecret, KeyAddress, KeyCreate, KeyId, KeyKind, KeyUpdate, Mark, Mask,
+    Amount, ConfigId, Delivery, Escrowed, KeyAddress, KeyCreate, KeyId, KeyKind, KeyUpdate, Mark, Mask,
     OrganisationId, PeriodicReset, RateLimit, RateLimitType, RateLimitUnit, RotationPeriod, RotationPolicy,
     UsageLimits, WorkspaceId,
 };
@@ -120,7 +120,12 @@ pub(super) fn create(to: &str, line: usize) -> Change {
                     at: Some("a1b2c3".to_owned()),
                     ..Mark::default()
                 },
-                deliveries: vec![Delivery { sink: Some("dir".to_owned()), target }],
+                deliveries: vec![Delivery {
+                    sink: Some("dir".to_owned()),
+                    target: crate::model::Target::File { path: target, recipients: Vec::new() },
+                }],
+                transition: None,
+                prove: false,
             },
         },
         address,
@@ -179,13 +184,16 @@ pub(super) fn reset(to: &str, line: usize) -> Change {
     }
 }
 
-fn held_secret() -> HeldSecret {
-    HeldSecret {
+fn held_secret() -> Escrowed {
+    Escrowed {
         nonce: "k7m2".to_owned(),
-        id: KeyId::new("183f497a-2c51-4a7e"),
+        id: Some(KeyId::new("183f497a-2c51-4a7e")),
         address: "payments/checkout".to_owned(),
-        mask: Mask::of_live("Xk*****7Qz".to_owned()),
-        issued_at: time("2026-11-22T09:00:00Z"),
+        mask: Some(Mask::of_live("Xk*****7Qz".to_owned())),
+        sent_at: time("2026-11-22T09:00:00Z"),
+        issued_at: Some(time("2026-11-22T09:00:00Z")),
+        lease: crate::handoff::CREATE_LEASE,
+        transition: None,
     }
 }
 
@@ -193,7 +201,7 @@ pub(super) fn deliver(to: &str, line: usize) -> Change {
     let created = create(to, line);
     let Request::Create { commit, .. } = created.request else { unreachable!() };
     let held = held_secret();
-    let issued_at = held.issued_at;
+    let issued_at = held.sent_at;
     Change {
         action: Action::Deliver,
         before: Some(snapshot(&created.address.name)),
@@ -300,6 +308,7 @@ pub(super) fn all_fields() -> Vec<FieldChange> {
 pub(super) fn empty_plan() -> Plan {
     Plan {
         settled: Vec::new(),
+        seen: std::collections::BTreeSet::new(),
         organisation: Some(OrganisationId::new("a1b2c3d4-5e6f-4a7b-8c9d-0e1f2a3b4c5d")),
         now: time("2026-11-22T10:04:31Z"),
         running_key: Some("ci-plan".to_owned()),
@@ -324,7 +333,8 @@ pub(super) fn waiting(to: &str, line: usize) -> Waiting {
         address: address(to),
         place: place(line),
         action: Action::ResetUsage,
-        until: time("2026-12-01T12:00:00Z"),
+        until: Some(time("2026-12-01T12:00:00Z")),
+        why: None,
     }
 }
 
@@ -481,10 +491,7 @@ pub(super) fn full_plan() -> Plan {
 }
 
 pub(super) fn done(change: &Change) -> ChangeReport {
-    let delivered = match &change.request {
-        Request::Create { commit, .. } | Request::Deliver { commit, .. } => commit.deliveries.clone(),
-        Request::Update { .. } | Request::Delete { .. } => Vec::new(),
-    };
+    let delivered = change.request.commit().map(|commit| commit.deliveries.clone()).unwrap_or_default();
     ChangeReport {
         address: change.address.clone(),
         action: change.action,

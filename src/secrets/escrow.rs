@@ -1,4 +1,4 @@
-//! The escrow: `.portkey-sync/escrow/`, one slot for each create in flight.
+//! The escrow: `.portkey-sync/escrow/`, one slot for each create and rotation in flight.
 //!
 //! A slot is one JSON object, readable by a person, padded with spaces to its full size before the call is
 //! made: from then on, keeping the secret cannot fail for want of room. `.portkey-sync/` is 0700 and ignores
@@ -8,11 +8,13 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::model::{HeldSecret, KeyAddress, KeyId, Secret};
+use crate::handoff::CREATE_LEASE;
+use crate::killpoint;
+use crate::model::{Escrowed, KeyId, Secret};
 
 /// The size of a slot in bytes; names and secrets are far shorter.
 const SLOT_SIZE: usize = 4096;
@@ -45,13 +47,22 @@ struct Content {
     portkey_sync_escrow: u32,
     nonce: String,
     address: String,
-    reserved_at: Timestamp,
+    #[serde(alias = "reserved_at")]
+    sent_at: Timestamp,
+    #[serde(default = "create_lease")]
+    lease_seconds: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    transition_seconds: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     issued_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<PlainSecret>,
+}
+
+fn create_lease() -> i64 {
+    CREATE_LEASE.as_secs()
 }
 
 /// Text of a secret inside a slot; the one place where a secret may be serialised.
@@ -82,13 +93,13 @@ impl Escrow {
         &self.folder
     }
 
-    /// Secrets that an earlier run left here. A file that is no slot is no obstacle, but is mentioned.
-    pub fn held(&self) -> Vec<HeldSecret> {
+    /// What earlier runs left here. A file that is no slot is no obstacle, but is mentioned.
+    pub fn slots(&self) -> Vec<Escrowed> {
         let Ok(entries) = fs::read_dir(&self.folder) else { return Vec::new() };
-        let mut held = Vec::new();
+        let mut slots = Vec::new();
         for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
             match read(&path) {
-                Ok(content) if self.slot_path(&content.nonce) == path => held.extend(content.into_held()),
+                Ok(content) if self.slot_path(&content.nonce) == path => slots.push(content.into_escrowed()),
                 Ok(_) => {
                     tracing::warn!(path = %path.display(), "this file in the escrow bears another slot's name");
                 }
@@ -97,35 +108,53 @@ impl Escrow {
                 }
             }
         }
-        held.sort_by(|a, b| a.nonce.cmp(&b.nonce));
-        held
+        slots.sort_by(|a, b| a.nonce.cmp(&b.nonce));
+        slots
     }
 
     /// Empties the slot of a secret that is committed.
     pub fn discard(&self, nonce: &str) -> Result<(), EscrowError> {
-        let (slot, _) = self.open(nonce)?;
-        slot.discard()
+        let path = self.slot_path(nonce);
+        let failed = |source| EscrowError { path: path.clone(), verb: "emptied", source };
+        let content = read(&path).map_err(failed)?;
+        let file = OpenOptions::new().write(true).open(&path).map_err(failed)?;
+        Slot { path: path.clone(), file, content }.discard()
     }
 
     /// Makes a slot at full size and flushes it, before the call that will fill it.
-    pub fn reserve(&self, nonce: &str, address: &KeyAddress) -> Result<Slot, EscrowError> {
-        let path = self.slot_path(nonce);
+    pub fn reserve(&self, slot: &Escrowed) -> Result<Slot, EscrowError> {
+        let path = self.slot_path(&slot.nonce);
         let failed = |source| EscrowError { path: path.clone(), verb: "written", source };
         self.folder.parent().map_or(Ok(()), make_work_folder).map_err(failed)?;
         make_private_folder(&self.folder).map_err(failed)?;
-        let file = private_file().create_new(true).open(&path).map_err(failed)?;
+        // Under a name of its own until it is whole: a slot cut off half-way would be no slot.
+        let half = path.with_extension("new");
+        let file = private_file().create(true).truncate(true).open(&half).map_err(failed)?;
         let content = Content {
-            portkey_sync_escrow: 1,
-            nonce: nonce.to_owned(),
-            address: address.to_string(),
-            reserved_at: Timestamp::now(),
-            id: None,
+            portkey_sync_escrow: 2,
+            nonce: slot.nonce.clone(),
+            address: slot.address.clone(),
+            sent_at: slot.sent_at,
+            lease_seconds: slot.lease.as_secs(),
+            transition_seconds: slot.transition.map(|transition| transition.as_secs()),
+            id: slot.id.as_ref().map(ToString::to_string),
             issued_at: None,
             secret: None,
         };
-        let mut slot = Slot { path: path.clone(), file, content };
-        slot.write().and_then(|()| sync_folder(&self.folder)).map_err(failed)?;
-        Ok(slot)
+        killpoint::here("escrow: slot opened");
+        let mut made = Slot { path: path.clone(), file, content };
+        made.write()
+            .and_then(|()| {
+                killpoint::here("escrow: slot written");
+                fs::rename(&half, &path)
+            })
+            .and_then(|()| {
+                killpoint::here("escrow: slot renamed");
+                sync_folder(&self.folder)
+            })
+            .map_err(failed)?;
+        killpoint::here("escrow: slot flushed");
+        Ok(made)
     }
 
     /// Opens the slot of an earlier run, with its secret.
@@ -143,23 +172,33 @@ impl Escrow {
         }
     }
 
+    /// The journal beside the escrow could not be written.
+    pub fn journal_failed(&self, source: io::Error) -> EscrowError {
+        EscrowError { path: self.folder.with_file_name("journal.jsonl"), verb: "written", source }
+    }
+
     fn slot_path(&self, nonce: &str) -> PathBuf {
         self.folder.join(format!("{nonce}.json"))
     }
 }
 
 impl Content {
-    /// What is known of the secret without showing it; nothing if there is none yet.
-    fn into_held(self) -> Option<HeldSecret> {
-        let mut secret = self.secret?;
-        let mask = Secret::new(std::mem::take(&mut secret.0)).mask();
-        Some(HeldSecret {
-            nonce: self.nonce,
-            id: KeyId::new(self.id?),
-            address: self.address,
+    /// What is known of the slot without showing its secret.
+    fn into_escrowed(self) -> Escrowed {
+        let Self {
+            portkey_sync_escrow: _, nonce, address, sent_at, lease_seconds, transition_seconds, ..
+        } = self;
+        let mask = self.secret.map(|mut secret| Secret::new(std::mem::take(&mut secret.0)).mask());
+        Escrowed {
+            nonce,
+            address,
+            id: self.id.map(KeyId::new),
             mask,
-            issued_at: self.issued_at?,
-        })
+            sent_at,
+            issued_at: self.issued_at,
+            lease: SignedDuration::from_secs(lease_seconds),
+            transition: transition_seconds.map(SignedDuration::from_secs),
+        }
     }
 }
 
@@ -175,7 +214,15 @@ impl Slot {
         self.content.issued_at = Some(issued_at);
         self.content.secret = Some(PlainSecret(secret.expose().to_owned()));
         let path = self.path.clone();
-        self.write().map_err(|source| EscrowError { path, verb: "written", source })
+        killpoint::here("escrow: before the secret is written");
+        self.write().map_err(|source| EscrowError { path, verb: "written", source })?;
+        killpoint::here("escrow: secret flushed");
+        Ok(())
+    }
+
+    /// The secret in it.
+    pub fn secret(&self) -> Option<Secret> {
+        self.content.secret.as_ref().map(|secret| Secret::new(secret.0.clone()))
     }
 
     /// Overwrites the slot and takes it away: its secret is committed, or there is none.
@@ -184,7 +231,9 @@ impl Slot {
         let failed = |source| EscrowError { path: path.clone(), verb: "emptied", source };
         self.content.secret = None;
         self.write().map_err(failed)?;
+        killpoint::here("escrow: slot emptied");
         fs::remove_file(&self.path).map_err(failed)?;
+        killpoint::here("escrow: slot removed");
         self.path.parent().map_or(Ok(()), sync_folder).map_err(failed)
     }
 
@@ -269,29 +318,38 @@ pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn address() -> KeyAddress {
-        KeyAddress { workspace: None, user: None, name: "ci".to_owned() }
+    fn create(nonce: &str) -> Escrowed {
+        Escrowed {
+            nonce: nonce.to_owned(),
+            address: "organisation/ci".to_owned(),
+            id: None,
+            mask: None,
+            sent_at: Timestamp::UNIX_EPOCH,
+            issued_at: None,
+            lease: CREATE_LEASE,
+            transition: None,
+        }
     }
 
     #[test]
     fn a_stored_secret_is_found_again_and_a_discarded_one_is_gone() {
         let folder = tempfile::tempdir().unwrap();
         let escrow = Escrow::at(&folder.path().join(".portkey-sync"));
-        assert_eq!(escrow.held(), []);
-        let mut slot = escrow.reserve("n1", &address()).unwrap();
+        assert_eq!(escrow.slots(), []);
+        let mut slot = escrow.reserve(&create("n1")).unwrap();
         assert_eq!(fs::metadata(slot.path()).unwrap().len(), SLOT_SIZE as u64);
-        assert_eq!(escrow.held(), [], "a reserved slot holds nothing yet");
+        assert_eq!(escrow.slots(), [create("n1")], "a reserved slot holds nothing yet");
         let secret = Secret::new("abcdefghijklmnop".to_owned());
         slot.store(&KeyId::new("id"), &secret, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(fs::metadata(slot.path()).unwrap().len(), SLOT_SIZE as u64);
 
-        let held = escrow.held();
+        let held = escrow.slots();
         assert_eq!(held.len(), 1);
-        assert_eq!(held[0].mask, secret.mask());
+        assert_eq!(held[0].mask, Some(secret.mask()));
         let (slot, again) = escrow.open("n1").unwrap();
         assert_eq!(again.expose(), secret.expose());
         slot.discard().unwrap();
-        assert_eq!(escrow.held(), []);
+        assert_eq!(escrow.slots(), []);
     }
 
     #[cfg(unix)]
@@ -300,7 +358,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let work = folder.path().join(".portkey-sync");
-        let slot = Escrow::at(&work).reserve("n1", &address()).unwrap();
+        let slot = Escrow::at(&work).reserve(&create("n1")).unwrap();
         assert_eq!(fs::metadata(slot.path()).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::metadata(&work).unwrap().permissions().mode() & 0o777, 0o700);
         assert_eq!(fs::read_to_string(work.join(".gitignore")).unwrap(), "*\n");
@@ -312,6 +370,6 @@ mod tests {
         let escrow = Escrow::at(folder.path());
         fs::create_dir_all(escrow.folder()).unwrap();
         fs::write(escrow.folder().join("notes.txt"), "hello").unwrap();
-        assert_eq!(escrow.held(), []);
+        assert_eq!(escrow.slots(), []);
     }
 }

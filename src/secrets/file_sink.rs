@@ -1,4 +1,4 @@
-//! The `file` sink and `--secrets-file`.
+//! Files that take secrets: the `file` sink, the paths of `env_file`, and `--secrets-file`.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -9,80 +9,20 @@ use std::sync::Mutex;
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::SinkError;
 use super::escrow::{make_folders, sync_folder};
-use crate::model::{Delivery, KeyAddress, KeyId, Secret};
+use crate::killpoint;
+use crate::model::{KeyAddress, KeyId, Secret};
 
 /// Lines of a `--secrets-file` are written one at a time.
 static SECRETS_FILE: Mutex<()> = Mutex::new(());
 
-/// A secret cannot be, or was not, delivered to a file.
-#[derive(Debug, thiserror::Error)]
-pub enum SinkError {
-    /// The path leaves the keys file's folder.
-    #[error("`{}` does not lie beneath the folder of the keys file", path.display())]
-    Outside {
-        /// The target.
-        path: PathBuf,
-    },
-    /// Keys files from standard input have no folder.
-    #[error("a file sink lies beside the keys file, and standard input has no folder")]
-    NoFolder,
-    /// A link could lead anywhere.
-    #[error("`{}` is a symbolic link, and secrets do not follow links", path.display())]
-    Link {
-        /// The link.
-        path: PathBuf,
-    },
-    /// Others could read what is added to it.
-    #[error("`{}` can be read by others, and secrets would be added to it", path.display())]
-    Open {
-        /// The target.
-        path: PathBuf,
-    },
-    /// Git is here and does not answer, so a tracked file cannot be told from another.
-    #[error("git does not say whether it tracks `{}`", path.display())]
-    GitUnsure {
-        /// The target.
-        path: PathBuf,
-    },
-    /// A tracked file would be committed with the secret in it.
-    #[error("`{}` is tracked by git: the next commit would publish the secret", path.display())]
-    Tracked {
-        /// The target.
-        path: PathBuf,
-    },
-    /// The file system said no.
-    #[error("`{}` cannot be written", path.display())]
-    Io {
-        /// The target.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-}
+/// What a temporary file of ours is called at its beginning.
+const TEMPORARY: &str = ".portkey-sync-";
 
-impl SinkError {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Outside { .. } => Some("write a path without `..` beneath the folder of the keys file"),
-            Self::NoFolder => Some("give the keys file by its path, or use --secrets-file PATH"),
-            Self::Link { .. } => Some("put a real folder or file there"),
-            Self::Tracked { .. } => {
-                Some("`git rm --cached` the file and add it to .gitignore, or choose another path")
-            }
-            Self::Open { .. } => Some("chmod 600 it, or choose a path where nothing is"),
-            Self::GitUnsure { .. } => Some(
-                "run `git status` there; a container often needs `git config --global --add safe.directory PATH`",
-            ),
-            Self::Io { .. } => None,
-        }
-    }
-}
-
-/// Checks that a secret could be delivered, before one is made: the folder takes a file.
-pub fn probe(delivery: &Delivery, folder: Option<&Path>) -> Result<(), SinkError> {
-    let path = safe_path(delivery, folder)?;
+/// Checks that the folder takes a file and that nothing would be published or shown by it.
+pub(super) fn probe(target: &Path, is_sink: bool, folder: Option<&Path>) -> Result<(), SinkError> {
+    let path = safe_path(target, is_sink, folder)?;
     let failed = |source| SinkError::Io { path: path.clone(), source };
     let parent = parent(&path);
     make_folders(parent).map_err(failed)?;
@@ -94,7 +34,7 @@ pub fn probe(delivery: &Delivery, folder: Option<&Path>) -> Result<(), SinkError
     if path.is_dir() {
         return Err(failed(io::Error::from(io::ErrorKind::IsADirectory)));
     }
-    if delivery.sink.is_none() && path.exists() {
+    if !is_sink && path.exists() {
         check_private(&path)?;
         OpenOptions::new().append(true).open(&path).map_err(failed)?;
     }
@@ -102,36 +42,43 @@ pub fn probe(delivery: &Delivery, folder: Option<&Path>) -> Result<(), SinkError
     tempfile::NamedTempFile::new_in(parent).map_err(failed)?.close().map_err(failed)
 }
 
-/// Delivers: private, atomic, flushed. A sink's file holds the secret and nothing else, not even a
-/// newline; a `--secrets-file` gains one JSON line.
-pub fn deliver(
-    delivery: &Delivery,
-    folder: Option<&Path>,
+/// A sink's file holds the secret and nothing else, not even a newline.
+pub(super) fn write(target: &Path, folder: Option<&Path>, secret: &Secret) -> Result<(), SinkError> {
+    let path = safe_path(target, true, folder)?;
+    replace(&path, secret.expose().as_bytes()).map_err(|source| SinkError::Io { path, source })
+}
+
+/// The secret in a sink's file.
+pub(super) fn read(path: &Path) -> Option<Secret> {
+    let text = fs::read_to_string(path).ok()?;
+    (!text.is_empty()).then(|| Secret::new(text))
+}
+
+/// A `--secrets-file` gains one JSON line.
+pub(super) fn append_line(
+    target: &Path,
     address: &KeyAddress,
     id: &KeyId,
     secret: &Secret,
 ) -> Result<(), SinkError> {
-    let path = safe_path(delivery, folder)?;
-    let written = match delivery.sink {
-        Some(_) => replace(&path, secret.expose().as_bytes()),
-        None => {
-            if path.exists() {
-                check_private(&path)?;
-            }
-            let line = json!({"address": address.to_string(), "id": id.as_str(), "key": secret.expose()});
-            append(&path, &Zeroizing::new(format!("{line}\n")))
-        }
-    };
-    written.map_err(|source| SinkError::Io { path, source })
+    let path = safe_path(target, false, None)?;
+    if path.exists() {
+        check_private(&path)?;
+    }
+    let line = json!({"address": address.to_string(), "id": id.as_str(), "key": secret.expose()});
+    append(&path, &Zeroizing::new(format!("{line}\n"))).map_err(|source| SinkError::Io { path, source })
 }
 
-fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+/// Puts a private file with this content in the place of whatever is there, atomically and flushed.
+pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let parent = parent(path);
     make_folders(parent)?;
-    let mut file = tempfile::Builder::new().prefix(".portkey-sync-").tempfile_in(parent)?;
+    let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(parent)?;
     file.write_all(content)?;
     file.as_file().sync_all()?;
+    killpoint::here("sink: temporary file flushed");
     file.persist(path).map_err(|error| error.error)?;
+    killpoint::here("sink: file renamed");
     sync_folder(parent)
 }
 
@@ -162,17 +109,20 @@ fn append(path: &Path, line: &str) -> io::Result<()> {
     sync_folder(parent)
 }
 
-fn parent(path: &Path) -> &Path {
+pub(super) fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// The target as a path that stays where it belongs. Looked at again right before each use; whoever can
 /// swap a folder for a link in between can read the secrets anyway.
-fn safe_path(delivery: &Delivery, folder: Option<&Path>) -> Result<PathBuf, SinkError> {
-    let target = &delivery.target;
-    if delivery.sink.is_none() {
+pub(super) fn safe_path(target: &Path, is_sink: bool, folder: Option<&Path>) -> Result<PathBuf, SinkError> {
+    if !is_sink {
         let is_link = fs::symlink_metadata(target).is_ok_and(|found| found.file_type().is_symlink());
-        return if is_link { Err(SinkError::Link { path: target.clone() }) } else { Ok(target.clone()) };
+        return if is_link {
+            Err(SinkError::Link { path: target.to_owned() })
+        } else {
+            Ok(target.to_owned())
+        };
     }
     let folder = folder.ok_or(SinkError::NoFolder)?;
     let mut path = folder.to_owned();
@@ -181,7 +131,7 @@ fn safe_path(delivery: &Delivery, folder: Option<&Path>) -> Result<PathBuf, Sink
             Component::Normal(name) => path.push(name),
             Component::CurDir => continue,
             Component::ParentDir | Component::RootDir | Component::Prefix(_) => {
-                return Err(SinkError::Outside { path: target.clone() });
+                return Err(SinkError::Outside { path: target.to_owned() });
             }
         }
         if fs::symlink_metadata(&path).is_ok_and(|found| found.file_type().is_symlink()) {
@@ -239,17 +189,29 @@ fn is_in_repository(folder: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Sinks;
     use super::*;
+    use crate::model::{Delivery, Target};
+
+    fn secrets_file(folder: &Path) -> (Delivery, PathBuf) {
+        let path = folder.join("new.jsonl");
+        let target = Target::File { path: path.clone(), recipients: Vec::new() };
+        (Delivery { sink: None, target }, path)
+    }
 
     fn sink(target: &str) -> Delivery {
-        Delivery { sink: Some("dir".to_owned()), target: target.into() }
+        Delivery {
+            sink: Some("dir".to_owned()),
+            target: Target::File { path: target.into(), recipients: Vec::new() },
+        }
     }
 
     fn give(delivery: &Delivery, folder: &Path, secret: &str) -> Result<(), SinkError> {
         let address = KeyAddress { workspace: None, user: None, name: "ci".to_owned() };
         let secret = Secret::new(secret.to_owned());
-        probe(delivery, Some(folder))?;
-        deliver(delivery, Some(folder), &address, &KeyId::new("id-1"), &secret)
+        let sinks = Sinks { folder: Some(folder.to_owned()), ..Sinks::default() };
+        sinks.probe(delivery)?;
+        sinks.deliver(delivery, &address, &KeyId::new("id-1"), &secret)
     }
 
     #[test]
@@ -311,26 +273,26 @@ mod tests {
     fn a_secrets_file_that_others_can_read_is_refused_and_a_torn_line_is_left_behind() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
-        let delivery = Delivery { sink: None, target: folder.path().join("new.jsonl") };
-        fs::write(&delivery.target, "torn{").unwrap();
-        fs::set_permissions(&delivery.target, fs::Permissions::from_mode(0o644)).unwrap();
+        let (delivery, path) = secrets_file(folder.path());
+        fs::write(&path, "torn{").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         let error = give(&delivery, folder.path(), "abc").unwrap_err();
         assert!(matches!(error, SinkError::Open { .. }), "{error}");
-        assert_eq!(fs::read_to_string(&delivery.target).unwrap(), "torn{");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "torn{");
 
-        fs::set_permissions(&delivery.target, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         give(&delivery, folder.path(), "abc").unwrap();
-        let text = fs::read_to_string(&delivery.target).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
         assert!(text.starts_with("torn{\n{\"address\""), "{text}");
     }
 
     #[test]
     fn a_secrets_file_gains_one_line_per_secret() {
         let folder = tempfile::tempdir().unwrap();
-        let delivery = Delivery { sink: None, target: folder.path().join("new.jsonl") };
+        let (delivery, path) = secrets_file(folder.path());
         give(&delivery, folder.path(), "abc").unwrap();
         give(&delivery, folder.path(), "def").unwrap();
-        let text = fs::read_to_string(&delivery.target).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 2);
         assert!(text.starts_with(r#"{"address":"organisation/ci","id":"id-1","key":"abc"}"#));
     }

@@ -401,9 +401,26 @@ impl Rehearsal {
 
     /// With all faults gone, one more apply ends well and there is nothing left to do; no key is there
     /// twice, and every secret that was delivered opens its door.
+    /// When the first thing is due that the plan waits for.
+    fn waits_until(&self) -> Option<String> {
+        let plan = self.run(&["plan", "--format", "json"]).json();
+        let waiting = plan["waiting"].as_array()?;
+        let untils = waiting
+            .iter()
+            .filter(|waiting| waiting["action"] != "reset-usage")
+            .filter_map(|waiting| waiting["until"].as_str().map(str::to_owned));
+        untils.min()
+    }
+
     pub(crate) fn converges(&self) {
         self.clear_faults();
         self.apply(&[]).expect(0);
+        // What an earlier request may still do, or another secret's transition, is waited for.
+        for _ in 0..3 {
+            let Some(until) = self.waits_until() else { break };
+            self.control(reqwest::Method::POST, "clock", &serde_json::json!({"set": until}));
+            self.apply(&[]).expect(0);
+        }
         self.forget_requests();
         self.apply(&[]).expect(0);
         assert!(self.writes().is_empty(), "{:?}", self.writes());

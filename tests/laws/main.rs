@@ -177,6 +177,13 @@ fn writes_what_the_plan_lists(case: &Case) -> TestCaseResult {
                 let id = &created[&change.address.to_string()];
                 expected.push(("PUT".to_owned(), format!("/v1/api-keys/{id}")));
             }
+            Request::Rotate { id, first, .. } => {
+                if !first.is_empty() {
+                    expected.push(("PUT".to_owned(), format!("/v1/api-keys/{id}")));
+                }
+                expected.push(("POST".to_owned(), format!("/v1/api-keys/{id}/rotate")));
+                expected.push(("PUT".to_owned(), format!("/v1/api-keys/{id}")));
+            }
             Request::Update { id, .. } | Request::Deliver { id, .. } => {
                 expected.push(("PUT".to_owned(), format!("/v1/api-keys/{id}")));
             }

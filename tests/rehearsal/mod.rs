@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use portkey_sync::api::{self, Reader, Settings, Writer};
@@ -15,7 +16,7 @@ use portkey_sync::live::{Live, Names, RunningKey, hydrate, refresh};
 use portkey_sync::model::{Mask, Secret};
 use portkey_sync::plan::{Inputs, Plan, PlanOptions, plan};
 use portkey_sync::report::Report;
-use portkey_sync::secrets::Escrow;
+use portkey_sync::secrets::{Escrow, Journal, Sinks};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
@@ -88,10 +89,12 @@ impl Rehearsal {
             concurrency: 8,
             // The emulator's reads are never stale here: the first reading must tell.
             verify_within: Duration::ZERO,
-            sink_folder: Some(self.folder.path().to_owned()),
+            sinks: Sinks { folder: Some(self.folder.path().to_owned()), ..Sinks::default() },
+            gateway: None,
         };
-        let escrow = Escrow::at(&self.folder.path().join("work"));
-        apply(plan, &self.reader, &self.writer, &escrow, &options, &Stop::default(), &|_| ()).await
+        let work = self.folder.path().join("work");
+        let kept = (&Escrow::at(&work), &Arc::new(Journal::at(&work, "test".to_owned())));
+        apply(plan, &self.reader, &self.writer, kept, &options, &Stop::default(), &|_| ()).await
     }
 
     /// Every key as a GET by its id answers it, by id.

@@ -98,9 +98,9 @@ impl<'w> Lowering<'w> {
             .map_or(Some(KeyKind::WorkspaceService), |entry| entry.value.text().and_then(KeyKind::parse));
         let workspace = self.workspace(&names, &merged, kind, out);
         let user = self.user(&names, &merged, kind, out);
-        let deliver_to = match merged.get("secret").and_then(|entry| entry.value.map()) {
-            Some(fields) if !absent => secret::deliver_to(fields, self.world, out),
-            _ => Vec::new(),
+        let (secret, deliver_to) = match merged.get("secret").and_then(|entry| entry.value.map()) {
+            Some(fields) if !absent => secret::lower(fields, self.world, out),
+            _ => Default::default(),
         };
         let mut written_scopes = Vec::new();
         let spec = if absent {
@@ -138,7 +138,7 @@ impl<'w> Lowering<'w> {
                 spec,
                 written_scopes,
                 usage_reset_after,
-                deliver_to: deliver_to.iter().map(|(sink, _)| sink.clone()).collect(),
+                secret,
                 field_places: self.field_places(&merged),
             },
             name: name_entry.value.span,

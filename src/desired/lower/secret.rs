@@ -1,42 +1,90 @@
 //! What happens to the secret of a merged key.
 
+use jiff::SignedDuration;
+
 use super::Key;
-use crate::desired::check::Map;
+use crate::desired::SecretSpec;
+use crate::desired::check::{Kind, Map};
 use crate::desired::codes;
 use crate::desired::complaints::Complaints;
 use crate::desired::world::World;
 use crate::diagnostic::{Diagnostic, Span, nearest};
+use crate::model::Mask;
 
-/// Fields that are read and checked, but that nothing acts on, and what to do instead.
-const LATER: [(&str, &str); 6] = [
-    ("rotate_after", "remove it; rotate the key in Portkey's console and store its new secret"),
-    ("max_age", "remove it; `expires_at` bounds how long a key works"),
-    ("delivered", "remove it"),
-    ("first", "remove it"),
-    ("until", "remove it"),
-    ("verify", "remove it"),
-];
+/// The shortest transition (portkey-api.md 4), in milliseconds.
+const SHORTEST_TRANSITION: u64 = 30 * 60 * 1000;
 
-/// The sinks for the key's secret, each with the place that names it.
-pub(super) fn deliver_to(fields: &Map, world: &World, out: &mut Complaints) -> Vec<(String, Span)> {
-    for (field, hint) in LATER {
-        if let Some(entry) = fields.get(field).filter(|entry| !entry.value.is_null()) {
-            out.push(
-                Diagnostic::error(
-                    codes::NOT_SUPPORTED_YET,
-                    entry.name,
-                    format!("`secret.{field}` is not supported yet"),
-                )
-                .hint(hint),
-            );
-        }
-    }
-    if let Some(entry) = fields.get("transition").filter(|entry| !entry.value.is_null()) {
+/// The key's wishes for its secret, and its sinks, each with the place that names it.
+pub(super) fn lower(fields: &Map, world: &World, out: &mut Complaints) -> (SecretSpec, Vec<(String, Span)>) {
+    let deliver_to = deliver_to(fields, world, out);
+    let kind = |field: &str| fields.get(field).map(|entry| &entry.value.kind);
+    let instant = |field: &str| match kind(field) {
+        Some(Kind::Instant(instant)) => Some(*instant),
+        _ => None,
+    };
+    let duration = |field: &str| match kind(field) {
+        Some(Kind::Duration(ms)) => Some(*ms),
+        _ => None,
+    };
+    let transition = duration("transition");
+    if let (Some(ms), Some(entry)) = (transition, fields.get("transition"))
+        && ms < SHORTEST_TRANSITION
+    {
         out.push(
-            Diagnostic::warning(codes::NO_EFFECT, entry.name, "`secret.transition` has no effect yet")
-                .hint("no secret is rotated by this version; remove it or leave it for later"),
+            Diagnostic::error(
+                codes::INVALID_VALUE,
+                entry.value.span,
+                "`transition` must be at least 30 minutes",
+            )
+            .hint("Portkey lets the previous secret live that long; write `30m` or more"),
         );
     }
+    if let (Some(ms), Some(entry)) = (duration("max_age"), fields.get("max_age"))
+        && ms <= transition.unwrap_or(SHORTEST_TRANSITION)
+    {
+        out.push(
+            Diagnostic::error(
+                codes::INVALID_VALUE,
+                entry.value.span,
+                "`max_age` must be longer than the transition",
+            )
+            .hint("a secret cannot be replaced while the one before it still lives"),
+        );
+    }
+    let delivered = fields.get("delivered").and_then(|entry| {
+        let mask = Mask::of_file(entry.value.text()?);
+        if mask.is_none() {
+            out.push(
+                Diagnostic::error(
+                    codes::INVALID_VALUE,
+                    entry.value.span,
+                    "`delivered` must be a mask, as in `ab*****xyz`",
+                )
+                .hint(
+                    "copy it from Portkey's console or from the plan; a file in git must not hold a secret",
+                ),
+            );
+        }
+        mask
+    });
+    let spec = SecretSpec {
+        deliver_to: deliver_to.iter().map(|(sink, _)| sink.clone()).collect(),
+        transition: transition.and_then(milliseconds),
+        rotate_after: instant("rotate_after"),
+        max_age: duration("max_age").and_then(milliseconds),
+        until: instant("until"),
+        delivered,
+        first_rotate: fields.get("first").is_some_and(|entry| entry.value.text() == Some("rotate")),
+        verify: matches!(kind("verify"), Some(Kind::Bool(true))),
+    };
+    (spec, deliver_to)
+}
+
+fn milliseconds(ms: u64) -> Option<SignedDuration> {
+    i64::try_from(ms).ok().map(SignedDuration::from_millis)
+}
+
+fn deliver_to(fields: &Map, world: &World, out: &mut Complaints) -> Vec<(String, Span)> {
     let mut sinks = Vec::new();
     for (name, span) in fields.get("deliver_to").into_iter().flat_map(|entry| entry.value.texts()) {
         if world.sinks.contains_key(name) {

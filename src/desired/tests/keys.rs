@@ -350,33 +350,26 @@ k.yaml:5:84 error absent-manages: a key that is to be absent cannot have `scopes
 }
 
 #[test]
-fn what_is_not_there_yet_says_so() {
-    insta::assert_snapshot!(with("replaces: x, secret: {rotate_after: 2027-01-01, max_age: 90d, transition: 24h, delivered: 'ab*****xyz', first: rotate, until: 2027-01-01, verify: true}"), @r#"
+fn wishes_for_a_secret_are_checked() {
+    insta::assert_snapshot!(with("replaces: x"), @r#"
 k.yaml:5:58 error not-supported-yet: `replaces` is not supported yet
   hint: add the new key under another name, and delete the former one with `absent: true` later
-k.yaml:5:80 error not-supported-yet: `secret.rotate_after` is not supported yet
-  hint: remove it; rotate the key in Portkey's console and store its new secret
-k.yaml:5:106 error not-supported-yet: `secret.max_age` is not supported yet
-  hint: remove it; `expires_at` bounds how long a key works
-k.yaml:5:120 warning no-effect: `secret.transition` has no effect yet
-  hint: no secret is rotated by this version; remove it or leave it for later
-k.yaml:5:137 error not-supported-yet: `secret.delivered` is not supported yet
-  hint: remove it
-k.yaml:5:162 error not-supported-yet: `secret.first` is not supported yet
-  hint: remove it
-k.yaml:5:177 error not-supported-yet: `secret.until` is not supported yet
-  hint: remove it
-k.yaml:5:196 error not-supported-yet: `secret.verify` is not supported yet
-  hint: remove it
 "#);
+    insta::assert_snapshot!(with("secret: {rotate_after: 2027-01-01, max_age: 90d, transition: 24h, delivered: 'ab*****xyz', first: rotate, until: 2027-01-01, verify: true}"), @"");
     insta::assert_snapshot!(with("secret: {max_age: ninety, first: never}"), @r#"
-k.yaml:5:67 error not-supported-yet: `secret.max_age` is not supported yet
-  hint: remove it; `expires_at` bounds how long a key works
 k.yaml:5:76 error invalid-value: `max_age` must be a duration as in `30m`, `24h` or `90d`
-k.yaml:5:84 error not-supported-yet: `secret.first` is not supported yet
-  hint: remove it
 k.yaml:5:91 error invalid-value: `first` cannot be `never`
   hint: write one of `rotate`
+"#);
+    insta::assert_snapshot!(with("secret: {max_age: 1h, transition: 2h, delivered: abcdefghijklmnop}"), @r#"
+k.yaml:5:76 error invalid-value: `max_age` must be longer than the transition
+  hint: a secret cannot be replaced while the one before it still lives
+k.yaml:5:107 error invalid-value: `delivered` must be a mask, as in `ab*****xyz`
+  hint: copy it from Portkey's console or from the plan; a file in git must not hold a secret
+"#);
+    insta::assert_snapshot!(with("secret: {transition: 10m}"), @r#"
+k.yaml:5:79 error invalid-value: `transition` must be at least 30 minutes
+  hint: Portkey lets the previous secret live that long; write `30m` or more
 "#);
 }
 
@@ -414,11 +407,11 @@ keys:
   - {name: a/b, workspace_id: ws-x, scopes: [logs.view], secret: {deliver_to: [two]}}
   - {name: a/b, type: workspace-user, user_id: u, workspace_id: ws-x, scopes: [logs.view], secret: {deliver_to: [two]}}
 "), @r#"
-k.yaml:4:12 error invalid-sink-path: the sink `two` has no path for `ws-x/a/b`: `{user}` has no value for this key
+k.yaml:4:12 error invalid-sink-path: the sink `two` has no target for `ws-x/a/b`: `{user}` has no value for this key
   k.yaml:4:80 it is to deliver here
   k.yaml:2:9 the sink `two` is here
   hint: use other placeholders, or deliver this key elsewhere
-k.yaml:5:12 error invalid-sink-path: the sink `two` has no path for `ws-x/u/a/b`: `a/b` cannot be a part of a path
+k.yaml:5:12 error invalid-sink-path: the sink `two` has no target for `ws-x/u/a/b`: `a/b` cannot be a part of a path
   k.yaml:5:114 it is to deliver here
   k.yaml:2:9 the sink `two` is here
   hint: use other placeholders, or deliver this key elsewhere

@@ -88,23 +88,11 @@ sinks:
   who: {file: \"{nam}\"}
 keys: []
 "), @r#"
-k.yaml:3:8 error not-supported-yet: `command` in a sink is not supported yet
-  hint: deliver into a `file`, and run the command on it after `apply`
-k.yaml:3:36 error not-supported-yet: `env` in a sink is not supported yet
-  hint: remove it together with `command`
-k.yaml:4:9 error not-supported-yet: `env_file` in a sink is not supported yet
-  hint: deliver into a `file` of its own
-k.yaml:4:25 error not-supported-yet: `variable` in a sink is not supported yet
-  hint: remove it together with `env_file`
-k.yaml:5:21 error not-supported-yet: `age` in a sink is not supported yet
-  hint: remove it and encrypt the file yourself
-k.yaml:6:3 error missing-field: the sink `nothing` needs `file`
-  hint: add it, as in `file: "secrets/{workspace}/{name}"`
+k.yaml:6:3 error missing-field: the sink `nothing` needs `file`, `env_file` or `command`
+  hint: add one, as in `file: "secrets/{workspace}/{name}"`
 k.yaml:7:19 error exclusive-fields: `file` and `command` exclude each other
   k.yaml:7:10 the other is here
   hint: keep one of them
-k.yaml:7:19 error not-supported-yet: `command` in a sink is not supported yet
-  hint: deliver into a `file`, and run the command on it after `apply`
 k.yaml:8:14 error invalid-sink-path: `file` must be a path beneath the folder of the keys file, without `..`, as in `secrets/{workspace}/{name}`
 k.yaml:9:16 error invalid-sink-path: `file` must be a path beneath the folder of the keys file, without `..`, as in `secrets/{workspace}/{name}`
 k.yaml:10:15 error invalid-sink-path: `file` has the unknown placeholder `{nam}`; there are `{workspace}`, `{user}`, `{name}` and `{id}`

@@ -100,6 +100,8 @@ enum ActionWord {
     Create,
     /// The secret of a key that an earlier run created and did not deliver.
     Deliver,
+    /// A new secret.
+    Rotate,
     /// The key goes away.
     Delete,
 }
@@ -112,6 +114,7 @@ impl From<Action> for ActionWord {
             Action::ResetUsage => Self::ResetUsage,
             Action::Create => Self::Create,
             Action::Deliver => Self::Deliver,
+            Action::Rotate => Self::Rotate,
             Action::Delete => Self::Delete,
         }
     }
@@ -158,12 +161,12 @@ impl From<Explained> for ExplainedDocument {
 struct DeliveryDocument {
     /// The sink's name in the file; null for `--secrets-file`.
     sink: Option<String>,
-    /// The file.
+    /// The file, or the program with its arguments.
     target: String,
 }
 
 impl From<&crate::model::Delivery> for DeliveryDocument {
     fn from(delivery: &crate::model::Delivery) -> Self {
-        Self { sink: delivery.sink.clone(), target: delivery.target.to_string_lossy().into_owned() }
+        Self { sink: delivery.sink.clone(), target: delivery.target.to_string() }
     }
 }

@@ -55,6 +55,8 @@ struct Counts {
     changes: usize,
     create: usize,
     deliver: usize,
+    /// New secrets for keys that are there.
+    rotate: usize,
     update: usize,
     reset_usage: usize,
     delete: usize,
@@ -133,8 +135,10 @@ struct WaitingDocument {
     address: String,
     place: PlaceDocument,
     action: ActionWord,
-    /// Not before, RFC 3339.
-    until: String,
+    /// Not before, RFC 3339; null where a later run does it.
+    until: Option<String>,
+    /// Why a secret is to be replaced; null for other actions, and where a date of the file says it.
+    why: Option<String>,
 }
 
 /// An entry for which a person must act.
@@ -169,6 +173,7 @@ pub(super) fn document(plan: &Plan) -> PlanDocument {
         in_sync,
         live_total,
         settled: _,
+        seen: _,
         notes,
     } = plan;
     let writes = plan.writes();
@@ -186,6 +191,7 @@ pub(super) fn document(plan: &Plan) -> PlanDocument {
             changes: changes.len(),
             create: plan.count(Action::Create),
             deliver: plan.count(Action::Deliver),
+            rotate: plan.count(Action::Rotate),
             update: plan.count(Action::Update),
             reset_usage: plan.count(Action::ResetUsage),
             delete: plan.count(Action::Delete),
@@ -215,7 +221,9 @@ fn change(change: &Change) -> ChangeDocument {
         change;
     let KeyAddress { workspace, user, name } = address;
     let deliveries = match request {
-        Request::Create { commit, .. } | Request::Deliver { commit, .. } => commit.deliveries.as_slice(),
+        Request::Create { commit, .. } | Request::Deliver { commit, .. } | Request::Rotate { commit, .. } => {
+            commit.deliveries.as_slice()
+        }
         Request::Update { .. } | Request::Delete { .. } => &[],
     };
     ChangeDocument {
@@ -307,12 +315,13 @@ fn rotation_policy(policy: Option<&RotationPolicy>) -> Value {
 }
 
 fn waiting_document(waiting: &Waiting) -> WaitingDocument {
-    let Waiting { address, place, action, until } = waiting;
+    let Waiting { address, place, action, until, why } = waiting;
     WaitingDocument {
         address: address.to_string(),
         place: place.into(),
         action: (*action).into(),
-        until: until.to_string(),
+        until: until.map(|until| until.to_string()),
+        why: why.map(words::rotation),
     }
 }
 

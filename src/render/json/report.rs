@@ -91,6 +91,8 @@ enum OutcomeWord {
     Unknown,
     /// Not tried, because the key is no longer what the plan saw.
     Moved,
+    /// Another run created the key at the same time and keeps it; ours is deleted.
+    Yielded,
     /// Not tried.
     NotAttempted,
 }
@@ -185,6 +187,7 @@ fn change(report: &ChangeReport) -> ChangeDocument {
         Outcome::Failed(failure) => (OutcomeWord::Failed, None, Some(failure_document(failure))),
         Outcome::Unknown(failure) => (OutcomeWord::Unknown, None, Some(failure_document(failure))),
         Outcome::Moved { what } => (OutcomeWord::Moved, Some(what.clone()), None),
+        Outcome::Yielded => (OutcomeWord::Yielded, Some("another run created it first".to_owned()), None),
         Outcome::NotAttempted(why) => {
             (OutcomeWord::NotAttempted, Some(words::not_attempted(*why).to_owned()), None)
         }
@@ -227,7 +230,7 @@ fn repair(repair: &Repair) -> RepairDocument {
     let (code, message) = words::repair(repair);
     let times = match repair {
         Repair::Retried { times } => *times,
-        Repair::FoundByNonce | Repair::RotatedToRecover => 1,
+        Repair::FoundByNonce | Repair::RotatedToRecover | Repair::GaveBack => 1,
         Repair::NotFound => 0,
     };
     RepairDocument { code, times, message }

@@ -4,7 +4,7 @@ use super::PlanContext;
 use super::fields::{Field, Fields};
 use crate::diagnostic::Place;
 use crate::model::Delivery;
-use crate::plan::{Action, Blocked, Change, Commit, Reason, Request, Waiting};
+use crate::plan::{Action, Blocked, Change, Commit, Reason, Waiting};
 use crate::render::calls::calls;
 use crate::render::layout::{Role, clip, columns, hanging, pad, paragraph, spaces};
 use crate::render::words::{self, Explained};
@@ -67,22 +67,19 @@ fn place(place: &Place) -> String {
 fn role(action: Action) -> Role {
     match action {
         Action::Create | Action::Deliver => Role::Added,
-        Action::Update | Action::ResetUsage => Role::Changed,
+        Action::Update | Action::ResetUsage | Action::Rotate => Role::Changed,
         Action::Delete => Role::Removed,
         Action::Adopt => Role::Quiet,
     }
 }
 
 fn commit(change: &Change) -> Option<&Commit> {
-    match &change.request {
-        Request::Create { commit, .. } | Request::Deliver { commit, .. } => Some(commit),
-        Request::Update { .. } | Request::Delete { .. } => None,
-    }
+    change.request.commit()
 }
 
 fn delivery(delivery: &Delivery) -> String {
     let sink = delivery.sink.as_deref().unwrap_or("--secrets-file");
-    format!("{}: {}", escape(sink), escape(&delivery.target.to_string_lossy()))
+    format!("{}: {}", escape(sink), escape(&delivery.target.to_string()))
 }
 
 /// The fields of a change, as they are shown.
@@ -93,9 +90,12 @@ fn fields(change: &Change, context: &PlanContext<'_>, style: &Style) -> Vec<Fiel
         .iter()
         .map(|field| match change.action {
             Action::Create => shown.of_create(field),
-            Action::Adopt | Action::Update | Action::ResetUsage | Action::Deliver | Action::Delete => {
-                shown.of_update(field, change.action == Action::Adopt)
-            }
+            Action::Adopt
+            | Action::Update
+            | Action::ResetUsage
+            | Action::Deliver
+            | Action::Rotate
+            | Action::Delete => shown.of_update(field, change.action == Action::Adopt),
         })
         .collect()
 }
@@ -159,10 +159,13 @@ impl Entry {
                 lines.extend(last.map(|last| format!("(it counts since {last})")));
                 self.body.push(Line::Field(Field { name: "usage", lines }));
             }
-            Reason::Unfinished { .. } | Reason::RenamedOutside => {
+            Reason::Rotation(_) => {
+                self.body.push(Line::Remark(format!("a new secret: {text}")));
+            }
+            Reason::Unfinished { .. } | Reason::RenamedOutside | Reason::Accepted => {
                 self.body.push(Line::Remark(format!("({text})")));
             }
-            Reason::DeclaredAbsent | Reason::Pruned { .. } => {
+            Reason::DeclaredAbsent | Reason::Pruned { .. } | Reason::LeftOver => {
                 let Some(key) = &change.before else { return self.body.push(Line::Remark(text)) };
                 let end = match (&key.expires_at, key.status.as_str()) {
                     (Some(at), "expired") => format!("expired {at}"),
@@ -219,10 +222,15 @@ impl Entry {
 
     /// Something that is due later.
     pub(super) fn of_waiting(waiting: &Waiting, now: jiff::Timestamp) -> Self {
-        let Waiting { address, place: at, action, until } = waiting;
+        let Waiting { address, place: at, action, until, why } = waiting;
         let what = match action {
             Action::ResetUsage => "usage is set to 0".to_owned(),
-            Action::Adopt | Action::Update | Action::Create | Action::Deliver | Action::Delete => {
+            Action::Rotate => {
+                let why = why.map(|why| format!(", because {}", words::rotation(why))).unwrap_or_default();
+                format!("gets a new secret{why},")
+            }
+            Action::Create => "is created (an earlier create of it may still arrive)".to_owned(),
+            Action::Adopt | Action::Update | Action::Deliver | Action::Delete => {
                 words::action(*action).1.to_owned()
             }
         };
@@ -232,7 +240,7 @@ impl Entry {
             role: Role::Quiet,
             names: name(&address.within_group()),
             place: Some(place(at)),
-            body: vec![Line::Remark(format!("{what} {} ({until})", words::ahead(now, *until)))],
+            body: vec![Line::Remark(format!("{what} {}", words::when(now, *until)))],
         }
     }
 

@@ -118,8 +118,9 @@ impl Page<'_> {
                 .waiting
                 .iter()
                 .map(|waiting| {
-                    let when = words::ahead(self.plan.now, waiting.until);
-                    format!("{} has its usage set to 0 {when} ({})", address(&waiting.address), waiting.until)
+                    let when = words::when(self.plan.now, waiting.until);
+                    let what = words::coming(waiting.action);
+                    format!("{} {what} {when}", address(&waiting.address))
                 })
                 .collect();
             let shown = if self.verbose() { coming.len() } else { ALL_NAMES };

@@ -42,6 +42,9 @@ pub(super) fn event_line(
                 Outcome::Moved { what } => {
                     ("moved", Some(Role::Warning), format!("{what} is not as planned"))
                 }
+                Outcome::Yielded => {
+                    ("yielded", Some(Role::Warning), "another run created it first".to_owned())
+                }
                 Outcome::NotAttempted(why) => {
                     ("skipped", Some(Role::Warning), words::not_attempted(*why).to_owned())
                 }
@@ -66,6 +69,7 @@ fn done_as(report: &ChangeReport, plan: &Plan) -> String {
         Action::Adopt => "adopted".to_owned(),
         Action::ResetUsage => "usage set to 0".to_owned(),
         Action::Deliver => "secret of an earlier run delivered".to_owned(),
+        Action::Rotate => format!("secret replaced{delivered}"),
         Action::Delete => "deleted".to_owned(),
         Action::Create => match &report.id {
             Some(id) => format!("created {}{delivered}", id.short()),
@@ -248,7 +252,7 @@ fn repairs(report: &Report, style: &Style) -> String {
                 Repair::Retried { times } => {
                     retried = (retried.0 + u64::from(*times), retried.1 + 1);
                 }
-                Repair::NotFound | Repair::FoundByNonce | Repair::RotatedToRecover => {
+                Repair::NotFound | Repair::FoundByNonce | Repair::RotatedToRecover | Repair::GaveBack => {
                     let text = format!("`{}`: {}", change.address, words::repair(repair).1);
                     out.push_str(&paragraph("note: ", &escape(&text), style));
                 }
@@ -289,7 +293,7 @@ impl Fates {
                 (Outcome::Done, Some(Verdict::Confirmed | Verdict::NotVisibleYet) | None) => &mut fates.done,
                 (Outcome::Failed(_), _) => &mut fates.failed,
                 (Outcome::Unknown(_), _) => &mut fates.unknown,
-                (Outcome::Moved { .. }, _) => &mut fates.moved,
+                (Outcome::Moved { .. } | Outcome::Yielded, _) => &mut fates.moved,
                 (Outcome::NotAttempted(_), _) => &mut fates.not_attempted,
             };
             *fate += 1;
@@ -380,7 +384,7 @@ fn deliveries(report: &Report, style: &Style) -> String {
     let mut targets: Vec<String> = with_secret
         .iter()
         .flat_map(|change| &change.delivered)
-        .map(|delivery| delivery.target.to_string_lossy().into_owned())
+        .map(|delivery| delivery.target.to_string())
         .collect();
     targets.sort();
     targets.dedup();

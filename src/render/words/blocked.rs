@@ -68,9 +68,24 @@ pub(in crate::render) fn blocked(blocked: &Blocked) -> Explained {
             },
         )
         .hint("if that run is still at work, wait for it; if it died, apply where it ran: its secret lies there")
+        .hint("15 minutes after the key was made, any run gives it another secret and finishes it"),
+        BlockedReason::StoredUnknown { live } => Explained::new(
+            "stored-unknown",
+            "do the sinks have this key's secret? Nobody here has delivered it".to_owned(),
+        )
         .hint(format!(
-            "if that place is gone, so is the secret: say `absent: true` {at}, apply, and take it out again"
-        )),
+            "if they have: say `secret: {{delivered: \"{}\"}}` {at}",
+            live.as_ref().map_or("ab*****xyz", |mask| mask.as_str())
+        ))
+        .hint(format!("if not: say `secret: {{first: rotate}}` {at}, and it gets a new one, which is delivered")),
+        BlockedReason::StoredOther { delivered, live } => Explained::new(
+            "stored-other",
+            format!(
+                "`secret.delivered` says {delivered}, but the live secret is {}",
+                live.as_ref().map_or("not shown", |mask| mask.as_str())
+            ),
+        )
+        .hint(format!("correct it {at}, or say `first: rotate` instead, which delivers a new one")),
         BlockedReason::NoRoomForMark { text, mark, managed } => no_room(*text, *mark, *managed, place.as_ref()),
         BlockedReason::Unreadable { field, error } => {
             Explained::new("unreadable", format!("what `{field}` is compared with could not be read: {error}"))

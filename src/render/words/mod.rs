@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::diagnostic::Place;
+use crate::handoff::Why;
 use crate::plan::{Action, Reason};
 use crate::report::{NotAttempted, Repair};
 
@@ -73,13 +74,21 @@ pub(super) fn action(action: Action) -> (char, &'static str) {
         Action::ResetUsage => ('<', "reset"),
         Action::Create => ('+', "create"),
         Action::Deliver => ('>', "deliver"),
+        Action::Rotate => ('%', "rotate"),
         Action::Delete => ('-', "delete"),
     }
 }
 
 /// The order in which actions are counted: what is new, what changes, what goes, what is only marked.
-pub(super) const ACTIONS: [Action; 6] =
-    [Action::Create, Action::Deliver, Action::Update, Action::ResetUsage, Action::Delete, Action::Adopt];
+pub(super) const ACTIONS: [Action; 7] = [
+    Action::Create,
+    Action::Deliver,
+    Action::Rotate,
+    Action::Update,
+    Action::ResetUsage,
+    Action::Delete,
+    Action::Adopt,
+];
 
 /// Why a change is made, where its fields do not say it.
 pub(super) fn reason(reason: &Reason) -> (&'static str, String) {
@@ -95,13 +104,61 @@ pub(super) fn reason(reason: &Reason) -> (&'static str, String) {
         ),
         Reason::Unfinished { issued_at } => (
             "unfinished",
-            format!(
-                "an earlier run created the key at {issued_at} and was interrupted; its secret is at hand"
-            ),
+            format!("an earlier run got this secret at {issued_at} and was interrupted; it is at hand"),
         ),
         Reason::RenamedOutside => {
             ("renamed-outside", "somebody renamed the key; its mark shows which one it is".to_owned())
         }
+        Reason::Rotation(why) => (rotation_code(*why), rotation(*why)),
+        Reason::Accepted => ("accepted", "the sinks have the live secret; its mark says so".to_owned()),
+        Reason::LeftOver => (
+            "left-over",
+            "a create that another one was faster than left this key; nobody has its secret".to_owned(),
+        ),
+    }
+}
+
+/// Why a secret is replaced, as the end of a sentence.
+pub(super) fn rotation(why: Why) -> String {
+    match why {
+        Why::Unfinished => "a run that created it was interrupted, and its secret is lost".to_owned(),
+        Why::ChangedOutside => "somebody else has replaced it, and the sinks have the former one".to_owned(),
+        Why::NewSink => "a sink of the file does not have it".to_owned(),
+        Why::Due(after) => format!("rotate_after {after} asks for it"),
+        Why::TooOld => "it is older than max_age".to_owned(),
+        Why::First => "nobody here has delivered it, and the file says `first: rotate`".to_owned(),
+        Why::Asked => "you asked for it".to_owned(),
+    }
+}
+
+fn rotation_code(why: Why) -> &'static str {
+    match why {
+        Why::Unfinished => "unfinished",
+        Why::ChangedOutside => "changed-outside",
+        Why::NewSink => "new-sink",
+        Why::Due(_) => "rotate-after",
+        Why::TooOld => "max-age",
+        Why::First => "first",
+        Why::Asked => "asked",
+    }
+}
+
+/// What is to come, after the key's name.
+pub(super) fn coming(action: Action) -> &'static str {
+    match action {
+        Action::ResetUsage => "has its usage set to 0",
+        Action::Rotate => "gets a new secret",
+        Action::Create => "is created",
+        Action::Delete => "is deleted",
+        Action::Adopt | Action::Update | Action::Deliver => "is updated",
+    }
+}
+
+/// When, as `in 9 days (2026-12-01T12:00:00Z)`.
+pub(super) fn when(now: Timestamp, until: Option<Timestamp>) -> String {
+    match until {
+        Some(until) => format!("{} ({until})", ahead(now, until)),
+        None => "in a later run (--max-rotations)".to_owned(),
     }
 }
 
@@ -127,6 +184,9 @@ pub(super) fn repair(repair: &Repair) -> (&'static str, String) {
             "rotated-to-recover",
             "the first secret was lost with that answer; the key was given another one".to_owned(),
         ),
+        Repair::GaveBack => {
+            ("gave-back", "another run was faster, and the key that was just made was deleted".to_owned())
+        }
     }
 }
 

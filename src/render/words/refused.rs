@@ -105,7 +105,10 @@ pub(in crate::render) fn note(note: &Note) -> Explained {
             format!(
                 "the escrow holds a secret ({}) for {}, issued {}, which nothing in these files delivers; \
                  once nobody needs it, delete escrow/{}.json in the work folder",
-                held.mask, held.address, held.issued_at, held.nonce
+                held.mask.as_ref().map(ToString::to_string).unwrap_or_default(),
+                held.address,
+                held.issued_at.unwrap_or(held.sent_at),
+                held.nonce
             ),
         ),
         Note::ListUnstable => Explained::new(

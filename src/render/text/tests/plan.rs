@@ -11,62 +11,61 @@ fn show(plan: &Plan) -> String {
 #[test]
 fn the_story_reads_as_a_review() {
     insta::assert_snapshot!(show(&story()), @r#"
-    organisation a1b2c3d4, read with key `ci-plan`: 60 live keys, 52 in keys.yaml
+organisation a1b2c3d4, read with key `ci-plan`: 60 live keys, 52 in keys.yaml
 
-    organisation
-      = adopt    backstage, ci-plan, siem-export
-          description     + [portkey-sync by=platform] at the end, nothing else
+organisation
+  = adopt    backstage, ci-plan, siem-export
+      description     + [portkey-sync by=platform] at the end, nothing else
 
-    ws-payments
-      ~ update   checkout                                                       keys.yaml:27
-          scopes          + workspace_service_api_keys.create
-                          - logs.list
-          usage_limits    credit_limit 500 -> 2000 USD
-          expires_at      2026-12-31T00:00:00Z -> never
+ws-payments
+  ~ update   checkout                                                       keys.yaml:27
+      scopes          + workspace_service_api_keys.create
+                      - logs.list
+      usage_limits    credit_limit 500 -> 2000 USD
+      expires_at      2026-12-31T00:00:00Z -> never
 
-      + create   checkout-eu                                                    keys.yaml:41
-          description     "Checkout, Europe"
-          scopes          inference (completions.write, prompts.render), logs.write
-          rate_limits     100 requests per minute
-          usage_limits    500 USD monthly, alert at 400 USD
-          metadata        environment=prod, team="payments and more"
-          expires_at      2027-06-30T00:00:00Z
-          deliver_to      dir: secrets/ws-payments/checkout-eu
+  + create   checkout-eu                                                    keys.yaml:41
+      description     "Checkout, Europe"
+      scopes          inference (completions.write, prompts.render), logs.write
+      rate_limits     100 requests per minute
+      usage_limits    500 USD monthly, alert at 400 USD
+      metadata        environment=prod, team="payments and more"
+      expires_at      2027-06-30T00:00:00Z
+      deliver_to      dir: secrets/ws-payments/checkout-eu
 
-      > deliver  ledger-batch                                                   keys.yaml:58
-          deliver_to      dir: secrets/ws-payments/ledger-batch
-          (an earlier run created the key at 2026-11-22T09:00:00Z and was interrupted; its secret is at
-          hand)
+  > deliver  ledger-batch                                                   keys.yaml:58
+      deliver_to      dir: secrets/ws-payments/ledger-batch
+      (an earlier run got this secret at 2026-11-22T09:00:00Z and was interrupted; it is at hand)
 
-    ws-research
-      . waiting  fraud-scoring                                                  keys.yaml:66
-          usage is set to 0 in 9 days (2026-12-01T12:00:00Z)
+ws-research
+  . waiting  fraud-scoring                                                  keys.yaml:66
+      usage is set to 0 in 9 days (2026-12-01T12:00:00Z)
 
-      ? blocked  gateway-probe                                                  keys.yaml:74
-          2 live keys have this name; say which one is meant with `id:`
-            183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2   created 2026-03-02   Xk*****7Qz
-            9b02c7de-60f4-4d3f-8a61-0f2d7be3c1aa   created 2026-09-14   b8*****Lm2
-          hint: add `id: ID` at keys.yaml:74, with one of the ids above
+  ? blocked  gateway-probe                                                  keys.yaml:74
+      2 live keys have this name; say which one is meant with `id:`
+        183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2   created 2026-03-02   Xk*****7Qz
+        9b02c7de-60f4-4d3f-8a61-0f2d7be3c1aa   created 2026-09-14   b8*****Lm2
+      hint: add `id: ID` at keys.yaml:74, with one of the ids above
 
-      ~ update   nightly-eval                                                   keys.yaml:81
-          rate_limits     1000 -> 100 requests per minute
+  ~ update   nightly-eval                                                   keys.yaml:81
+      rate_limits     1000 -> 100 requests per minute
 
-      < reset    search-index                                                   keys.yaml:93
-          usage           set to 0, as usage_reset_after 2026-11-22T10:00:00Z asks
-                          (it counts since 2026-11-01T00:00:00Z)
+  < reset    search-index                                                   keys.yaml:93
+      usage           set to 0, as usage_reset_after 2026-11-22T10:00:00Z asks
+                      (it counts since 2026-11-01T00:00:00Z)
 
-      - delete   spike-2025
-          in no file, and its mark says `by=platform`; expired 2026-01-31T00:00:00Z
-            9b02c7de-60f4-4d3f-8a61-0f2d7be3c1aa   Xk*****7Qz   last changed 2026-11-20T16:02:11Z
+  - delete   spike-2025
+      in no file, and its mark says `by=platform`; expired 2026-01-31T00:00:00Z
+        9b02c7de-60f4-4d3f-8a61-0f2d7be3c1aa   Xk*****7Qz   last changed 2026-11-20T16:02:11Z
 
-    9 changes      1 create, 1 deliver, 2 update, 1 reset, 1 delete, 3 adopt
-    1 blocked      the 9 changes do not wait for it
-    1 waiting      due later; not a failure
-    10 writes      1 POST, 8 PUT, 1 DELETE; then reads to verify
-    left alone     44 keys are as declared; 2 live keys are in no file (-v lists them)
-                   --prune would delete 1 key: ws-research/left
-    Nothing was written. Apply exactly this: portkey-sync apply --prune --expect-plan 7f3a9c2e41d05b88
-    "#);
+9 changes      1 create, 1 deliver, 2 update, 1 reset, 1 delete, 3 adopt
+1 blocked      the 9 changes do not wait for it
+1 waiting      due later; not a failure
+10 writes      1 POST, 8 PUT, 1 DELETE; then reads to verify
+left alone     44 keys are as declared; 2 live keys are in no file (-v lists them)
+               --prune would delete 1 key: ws-research/left
+Nothing was written. Apply exactly this: portkey-sync apply --prune --expect-plan 7f3a9c2e41d05b88
+"#);
 }
 
 #[test]
@@ -148,125 +147,124 @@ fn a_long_description_is_a_diff_of_lines() {
 #[test]
 fn every_reason_for_a_block_says_what_to_do() {
     let plan = Plan { blocked: all_blocked(), ..empty_plan() };
-    insta::assert_snapshot!(show(&plan), @"
-    organisation a1b2c3d4, read with key `ci-plan`: 60 live keys, 52 in keys.yaml
+    insta::assert_snapshot!(show(&plan), @r#"
+organisation a1b2c3d4, read with key `ci-plan`: 60 live keys, 52 in keys.yaml
 
-    ws-payments
-      ? blocked  key-01                                                         keys.yaml:74
-          2 live keys have this name; say which one is meant with `id:`
-            183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2   created 2026-03-02   Xk*****7Qz
-            9b02c7de-60f4-4d3f-8a61-0f2d7be3c1aa   created 2026-09-14   b8*****Lm2
-          hint: add `id: ID` at keys.yaml:74, with one of the ids above
+ws-payments
+  ? blocked  key-01                                                         keys.yaml:74
+      2 live keys have this name; say which one is meant with `id:`
+        183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2   created 2026-03-02   Xk*****7Qz
+        9b02c7de-60f4-4d3f-8a61-0f2d7be3c1aa   created 2026-09-14   b8*****Lm2
+      hint: add `id: ID` at keys.yaml:74, with one of the ids above
 
-      ? blocked  key-02                                                         keys.yaml:74
-          no live key has the id `183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2`
-          hint: correct `id:` at keys.yaml:74, or take it out: the key is then found by its name
+  ? blocked  key-02                                                         keys.yaml:74
+      no live key has the id `183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2`
+      hint: correct `id:` at keys.yaml:74, or take it out: the key is then found by its name
 
-      ? blocked  key-03                                                         keys.yaml:74
-          the running key sees no workspace `ws-paymnets`
-          hint: did you mean `ws-payments` at keys.yaml:74?
+  ? blocked  key-03                                                         keys.yaml:74
+      the running key sees no workspace `ws-paymnets`
+      hint: did you mean `ws-payments` at keys.yaml:74?
 
-      ? blocked  key-04                                                         keys.yaml:74
-          the running key sees no user `ann@example.com`
-          hint: correct it at keys.yaml:74: `user_id` takes an e-mail or an id
+  ? blocked  key-04                                                         keys.yaml:74
+      the running key sees no user `ann@example.com`
+      hint: correct it at keys.yaml:74: `user_id` takes an e-mail or an id
 
-      ? blocked  key-05                                                         keys.yaml:74
-          the running key sees no config `pc-x`
-          hint: correct it at keys.yaml:74: `config_id` takes a slug or a UUID
+  ? blocked  key-05                                                         keys.yaml:74
+      the running key sees no config `pc-x`
+      hint: correct it at keys.yaml:74: `config_id` takes a slug or a UUID
 
-      ? blocked  key-06                                                         keys.yaml:74
-          whether this key exists is not known, so it is not created: the pages of the list of keys did
-          not agree with each other
-          hint: plan again once nobody else is changing keys, or pass --assume-complete
+  ? blocked  key-06                                                         keys.yaml:74
+      whether this key exists is not known, so it is not created: the pages of the list of keys did
+      not agree with each other
+      hint: plan again once nobody else is changing keys, or pass --assume-complete
 
-      ? blocked  key-07                                                         keys.yaml:74
-          whether this key exists is not known, so it is not created: nothing shows that the running key
-          may list keys of type workspace-service there
-          hint: give the running key the scope `workspace_service_api_keys.list`, or pass
-                --assume-complete if it sees them all
+  ? blocked  key-07                                                         keys.yaml:74
+      whether this key exists is not known, so it is not created: nothing shows that the running key
+      may list keys of type workspace-service there
+      hint: give the running key the scope `workspace_service_api_keys.list`, or pass
+            --assume-complete if it sees them all
 
-      ? blocked  key-08                                                         keys.yaml:74
-          `workspace_id` of a key cannot change: live it is `ws-a`, the file says `ws-b`
-          hint: put `ws-a` back at keys.yaml:74, or take `id:` out there: that makes a new key with a
-                new secret
+  ? blocked  key-08                                                         keys.yaml:74
+      `workspace_id` of a key cannot change: live it is `ws-a`, the file says `ws-b`
+      hint: put `ws-a` back at keys.yaml:74, or take `id:` out there: that makes a new key with a
+            new secret
 
-      ? blocked  key-09                                                         keys.yaml:74
-          this entry and the one at keys.yaml:12 mean the same live key,
-          183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2
-          hint: remove one of the two, or say with `id:` at keys.yaml:74 which key this entry means
+  ? blocked  key-09                                                         keys.yaml:74
+      this entry and the one at keys.yaml:12 mean the same live key,
+      183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2
+      hint: remove one of the two, or say with `id:` at keys.yaml:74 which key this entry means
 
-      ? blocked  key-10                                                         keys.yaml:74
-          its mark says that `research` manages it (`by=research`)
-          hint: remove the entry at keys.yaml:74, or let `research` give the key up first
+  ? blocked  key-10                                                         keys.yaml:74
+      its mark says that `research` manages it (`by=research`)
+      hint: remove the entry at keys.yaml:74, or let `research` give the key up first
 
-      ? blocked  key-11                                                         keys.yaml:74
-          this create and the deletion of `ws-payments/checkout` look like one key renamed: all 6 fields
-          that the file manages agree
-          hint: add `renamed_from: checkout` at keys.yaml:74 and the key keeps its id, secret and usage;
-                add `renamed_from: null` if it is a new key
+  ? blocked  key-11                                                         keys.yaml:74
+      this create and the deletion of `ws-payments/checkout` look like one key renamed: all 6 fields
+      that the file manages agree
+      hint: add `renamed_from: checkout` at keys.yaml:74 and the key keeps its id, secret and usage;
+            add `renamed_from: null` if it is a new key
 
-      ? blocked  key-12                                                         keys.yaml:74
-          its new secret would have nowhere to go
-          hint: add `secret: {deliver_to: [SINK]}` at keys.yaml:74, or pass --secrets-file PATH
+  ? blocked  key-12                                                         keys.yaml:74
+      its new secret would have nowhere to go
+      hint: add `secret: {deliver_to: [SINK]}` at keys.yaml:74, or pass --secrets-file PATH
 
-      ? blocked  key-13                                                         keys.yaml:74
-          this is, or could be, the key that portkey-sync runs with, and it would be deleted
-          hint: run with another key; or, if the running key is not this one, name it with --self ID
+  ? blocked  key-13                                                         keys.yaml:74
+      this is, or could be, the key that portkey-sync runs with, and it would be deleted
+      hint: run with another key; or, if the running key is not this one, name it with --self ID
 
-      ? blocked  key-14                                                         keys.yaml:74
-          this is, or could be, the key that portkey-sync runs with, and it would be given an end, or an
-          earlier one
-          hint: run with another key; or, if the running key is not this one, name it with --self ID
+  ? blocked  key-14                                                         keys.yaml:74
+      this is, or could be, the key that portkey-sync runs with, and it would be given an end, or an
+      earlier one
+      hint: run with another key; or, if the running key is not this one, name it with --self ID
 
-      ? blocked  key-15                                                         keys.yaml:74
-          this is, or could be, the key that portkey-sync runs with, and it would lose scopes
-          hint: run with another key; or, if the running key is not this one, name it with --self ID
+  ? blocked  key-15                                                         keys.yaml:74
+      this is, or could be, the key that portkey-sync runs with, and it would lose scopes
+      hint: run with another key; or, if the running key is not this one, name it with --self ID
 
-      ? blocked  key-16                                                         keys.yaml:74
-          this is, or could be, the key that portkey-sync runs with, and it would be rotated by Portkey,
-          which shows the new secret to nobody
-          hint: run with another key; or, if the running key is not this one, name it with --self ID
+  ? blocked  key-16                                                         keys.yaml:74
+      this is, or could be, the key that portkey-sync runs with, and it would be rotated by Portkey,
+      which shows the new secret to nobody
+      hint: run with another key; or, if the running key is not this one, name it with --self ID
 
-      ? blocked  key-17                                                         keys.yaml:74
-          the key is protected, so it is not deleted
-          hint: to delete it, take `protected: true` and `absent: true` out at keys.yaml:74, apply, and
-                then say `absent: true`
+  ? blocked  key-17                                                         keys.yaml:74
+      the key is protected, so it is not deleted
+      hint: to delete it, take `protected: true` and `absent: true` out at keys.yaml:74, apply, and
+            then say `absent: true`
 
-      ? blocked  key-18                                                         keys.yaml:74
-          a run created this key at 2026-11-22T09:00:00Z and has not finished it
-          hint: if that run is still at work, wait for it; if it died, apply where it ran: its secret
-                lies there
-          hint: if that place is gone, so is the secret: say `absent: true` at keys.yaml:74, apply, and
-                take it out again
+  ? blocked  key-18                                                         keys.yaml:74
+      a run created this key at 2026-11-22T09:00:00Z and has not finished it
+      hint: if that run is still at work, wait for it; if it died, apply where it ran: its secret
+            lies there
+      hint: 15 minutes after the key was made, any run gives it another secret and finishes it
 
-      ? blocked  key-19                                                         keys.yaml:74
-          its description has 180 characters and our mark needs 45 more, but Portkey keeps 200
-          hint: make `description` at least 26 characters shorter at keys.yaml:74
+  ? blocked  key-19                                                         keys.yaml:74
+      its description has 180 characters and our mark needs 45 more, but Portkey keeps 200
+      hint: make `description` at least 26 characters shorter at keys.yaml:74
 
-      ? blocked  key-20                                                         keys.yaml:74
-          its description has 155 characters and our mark needs 45 more, but Portkey keeps 200
-          hint: make it at least 1 character shorter in Portkey's console, or set `description` at
-                keys.yaml:74
+  ? blocked  key-20                                                         keys.yaml:74
+      its description has 155 characters and our mark needs 45 more, but Portkey keeps 200
+      hint: make it at least 1 character shorter in Portkey's console, or set `description` at
+            keys.yaml:74
 
-      ? blocked  key-21                                                         keys.yaml:74
-          what `rotation_policy` is compared with could not be read: GET /api-keys/183f answered 403
-          hint: plan again once it can be read, or take `rotation_policy` out at keys.yaml:74
+  ? blocked  key-21                                                         keys.yaml:74
+      what `rotation_policy` is compared with could not be read: GET /api-keys/183f answered 403
+      hint: plan again once it can be read, or take `rotation_policy` out at keys.yaml:74
 
-      ? blocked  key-22                                                         keys.yaml:74
-          our mark is on a key that somebody has renamed to `prod-gateway` since; a delete does not
-          follow
-          hint: if that key is meant, add `id: 183f497a-2c51-4a7e` at keys.yaml:74; if not, take the
-                entry out
+  ? blocked  key-22                                                         keys.yaml:74
+      our mark is on a key that somebody has renamed to `prod-gateway` since; a delete does not
+      follow
+      hint: if that key is meant, add `id: 183f497a-2c51-4a7e` at keys.yaml:74; if not, take the
+            entry out
 
-      ? blocked  key-23                                                         keys.yaml:74
-          its secret cannot be put where `deliver_to` says: `..` is not a folder beneath the keys file
-          hint: change the key's name or its `deliver_to` at keys.yaml:74, or the sink's `file:`
+  ? blocked  key-23                                                         keys.yaml:74
+      its secret cannot be put where `deliver_to` says: `..` is not a folder beneath the keys file
+      hint: change the key's name or its `deliver_to` at keys.yaml:74, or the sink's `file:`
 
-    no changes
-    23 blocked     they need a person
-    left alone     52 keys are as declared
-    Nothing was written.
-    ");
+no changes
+23 blocked     they need a person
+left alone     52 keys are as declared
+Nothing was written.
+"#);
 }
 
 #[test]
@@ -445,60 +443,59 @@ fn verbose_shows_the_exact_calls_and_who_is_in_no_file() {
     let sets = scope_sets();
     let verbose = PlanContext { verbosity: Verbosity::Verbose, ..context(&sets) };
     insta::assert_snapshot!(text::plan(&plan, &verbose, &PLAIN), @r#"
-    organisation a1b2c3d4, read with key `ci-plan`: 60 live keys, 52 in keys.yaml
+organisation a1b2c3d4, read with key `ci-plan`: 60 live keys, 52 in keys.yaml
 
-    ws-a
-      + create   new                                                            keys.yaml:41
-          description     "Checkout, Europe"
-          scopes          inference (completions.write, prompts.render), logs.write
-          rate_limits     100 requests per minute
-          usage_limits    500 USD monthly, alert at 400 USD
-          metadata        environment=prod, team="payments and more"
-          expires_at      2027-06-30T00:00:00Z
-          deliver_to      dir: secrets/ws-a/new
-          POST /api-keys/workspace/service
-            {
-              "workspace_id": "6a1d",
-              "name": "new",
-              "description": "Checkout, Europe [portkey-sync new=<nonce>]",
-              "scopes": [
-                "completions.write",
-                "prompts.render",
-                "logs.write"
-              ]
-            }
-          PUT /api-keys/{id}
-            {
-              "description": "Checkout, Europe [portkey-sync by=platform id=<id> at=a1b2c3 secret=<secret> to=680699]"
-            }
+ws-a
+  + create   new                                                            keys.yaml:41
+      description     "Checkout, Europe"
+      scopes          inference (completions.write, prompts.render), logs.write
+      rate_limits     100 requests per minute
+      usage_limits    500 USD monthly, alert at 400 USD
+      metadata        environment=prod, team="payments and more"
+      expires_at      2027-06-30T00:00:00Z
+      deliver_to      dir: secrets/ws-a/new
+      POST /api-keys/workspace/service
+        {
+          "workspace_id": "6a1d",
+          "name": "new",
+          "description": "Checkout, Europe [portkey-sync new=<nonce>]",
+          "scopes": [
+            "completions.write",
+            "prompts.render",
+            "logs.write"
+          ]
+        }
+      PUT /api-keys/{id}
+        {
+          "description": "Checkout, Europe [portkey-sync by=platform id=<id> at=a1b2c3 secret=<secret> to=680699]"
+        }
 
-      > deliver  owed                                                           keys.yaml:58
-          deliver_to      dir: secrets/ws-a/owed
-          (an earlier run created the key at 2026-11-22T09:00:00Z and was interrupted; its secret is at
-          hand)
-          PUT /api-keys/183f497a-2c51-4a7e
-            {
-              "description": "Checkout, Europe [portkey-sync by=platform id=183f497a at=a1b2c3 secret=Xk.7Qz@20261122T0900Z to=efc232]"
-            }
+  > deliver  owed                                                           keys.yaml:58
+      deliver_to      dir: secrets/ws-a/owed
+      (an earlier run got this secret at 2026-11-22T09:00:00Z and was interrupted; it is at hand)
+      PUT /api-keys/183f497a-2c51-4a7e
+        {
+          "description": "Checkout, Europe [portkey-sync by=platform id=183f497a at=a1b2c3 secret=Xk.7Qz@20261122T090000Z to=efc232]"
+        }
 
-      < reset    reset                                                          keys.yaml:93
-          usage           set to 0, as usage_reset_after 2026-11-22T10:00:00Z asks
-                          (it counts since 2026-11-01T00:00:00Z)
-          PUT /api-keys/183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2
-            {
-              "reset_usage": true
-            }
+  < reset    reset                                                          keys.yaml:93
+      usage           set to 0, as usage_reset_after 2026-11-22T10:00:00Z asks
+                      (it counts since 2026-11-01T00:00:00Z)
+      PUT /api-keys/183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2
+        {
+          "reset_usage": true
+        }
 
-    in no file
-      ws-a/left                               id-of-ws-a/left   --prune would delete it
-      ws-a/hand-made                          id-of-ws-a/hand-made
+in no file
+  ws-a/left                               id-of-ws-a/left   --prune would delete it
+  ws-a/hand-made                          id-of-ws-a/hand-made
 
-    3 changes      1 create, 1 deliver, 1 reset
-    4 writes       1 POST, 3 PUT; then reads to verify
-    left alone     52 keys are as declared; 2 live keys are in no file
-                   --prune would delete 1 key: ws-a/left
-    Nothing was written. Apply exactly this: portkey-sync apply --prune --expect-plan 7f3a9c2e41d05b88
-    "#);
+3 changes      1 create, 1 deliver, 1 reset
+4 writes       1 POST, 3 PUT; then reads to verify
+left alone     52 keys are as declared; 2 live keys are in no file
+               --prune would delete 1 key: ws-a/left
+Nothing was written. Apply exactly this: portkey-sync apply --prune --expect-plan 7f3a9c2e41d05b88
+"#);
 }
 
 #[test]

@@ -1,0 +1,166 @@
+//! The journal: `.portkey-sync/journal.jsonl`, what runs on this machine did with secrets, one JSON object a line.
+//!
+//! It is only ever added to, flushed line by line, readable by a person and without any secret. A later run
+//! learns from it which sinks have a secret already. A line that was cut off by a crash is passed over.
+
+use std::collections::BTreeSet;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::escrow::{make_work_folder, sync_folder};
+use crate::killpoint;
+
+/// The version of the lines.
+const VERSION: u32 = 1;
+
+/// A journal that has grown beyond this many bytes is put aside as `journal.1.jsonl` before the next run.
+const LARGE: u64 = 4 << 20;
+
+/// The journal of one working folder.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    run: String,
+    lock: Mutex<()>,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Entry {
+    /// A create is about to be sent.
+    Create,
+    /// A rotation is about to be sent.
+    Rotate,
+    /// The service answered, and the secret is in the escrow.
+    Kept,
+    /// A sink has the secret.
+    Delivered,
+    /// The mark says so.
+    Committed,
+    /// Nothing came of it, and it is over.
+    Dropped,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Line {
+    v: u32,
+    at: Timestamp,
+    run: String,
+    nonce: String,
+    event: Entry,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sink: Option<String>,
+}
+
+impl Journal {
+    /// The journal beneath this working folder. Touches nothing.
+    pub fn at(folder: &Path, run: String) -> Self {
+        Self { path: folder.join("journal.jsonl"), run, lock: Mutex::new(()) }
+    }
+
+    /// Puts a large journal aside; for when nothing is in flight.
+    pub fn tidy(&self) -> io::Result<()> {
+        if fs::metadata(&self.path).is_ok_and(|found| found.len() > LARGE) {
+            fs::rename(&self.path, self.path.with_extension("1.jsonl"))?;
+        }
+        Ok(())
+    }
+
+    /// Adds a line and flushes it.
+    pub fn add(
+        &self,
+        nonce: &str,
+        event: Entry,
+        address: Option<&str>,
+        sink: Option<&str>,
+    ) -> io::Result<()> {
+        let line = Line {
+            v: VERSION,
+            at: Timestamp::now(),
+            run: self.run.clone(),
+            nonce: nonce.to_owned(),
+            event,
+            address: address.map(str::to_owned),
+            sink: sink.map(str::to_owned),
+        };
+        let text = format!("{}\n", serde_json::to_string(&line)?);
+        let _one_at_a_time = self.lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let is_new = !self.path.exists();
+        if let Some(folder) = self.path.parent().filter(|_| is_new) {
+            make_work_folder(folder)?;
+        }
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&self.path)?;
+        // A line that was cut off stays alone on its line.
+        let length = file.metadata()?.len();
+        let mut last = [b'\n'];
+        if length > 0 {
+            file.seek(SeekFrom::Start(length - 1))?;
+            file.read_exact(&mut last)?;
+        }
+        killpoint::here("journal: before a line");
+        if last != [b'\n'] {
+            file.write_all(b"\n")?;
+        }
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        if is_new {
+            self.path.parent().map_or(Ok(()), sync_folder)?;
+        }
+        killpoint::here("journal: line flushed");
+        Ok(())
+    }
+
+    /// The sinks, by hash, that have the secret of this slot already.
+    pub fn delivered(&self, nonce: &str) -> BTreeSet<String> {
+        let text = fs::read_to_string(&self.path).unwrap_or_default();
+        text.lines()
+            .filter_map(|line| serde_json::from_str::<Line>(line).ok())
+            .filter(|line| line.nonce == nonce && line.event == Entry::Delivered)
+            .filter_map(|line| line.sink)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_delivered_is_remembered_across_runs_and_torn_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let work = folder.path().join(".portkey-sync");
+        let first = Journal::at(&work, "one".to_owned());
+        first.add("n1", Entry::Create, Some("a/b"), None).unwrap();
+        first.add("n1", Entry::Delivered, None, Some("3f29a1")).unwrap();
+        let mut file = OpenOptions::new().append(true).open(work.join("journal.jsonl")).unwrap();
+        file.write_all(br#"{"v":1,"at":"2026-"#).unwrap();
+        let second = Journal::at(&work, "two".to_owned());
+        second.add("n1", Entry::Delivered, None, Some("aaaaaa")).unwrap();
+        second.add("n2", Entry::Delivered, None, Some("bbbbbb")).unwrap();
+        assert_eq!(second.delivered("n1"), BTreeSet::from(["3f29a1".to_owned(), "aaaaaa".to_owned()]));
+        assert_eq!(second.delivered("n3"), BTreeSet::new());
+    }
+
+    #[test]
+    fn a_large_journal_is_put_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::at(folder.path(), "one".to_owned());
+        journal.tidy().unwrap();
+        fs::write(folder.path().join("journal.jsonl"), vec![b'\n'; (LARGE + 1) as usize]).unwrap();
+        journal.tidy().unwrap();
+        assert!(folder.path().join("journal.1.jsonl").exists());
+        assert!(!folder.path().join("journal.jsonl").exists());
+    }
+}
