@@ -227,6 +227,7 @@ impl Transport {
         }
         let begun = Instant::now();
         let (verb, path) = (call.verb.as_str(), &call.path);
+        crate::killpoint::here("call: before it is sent");
         let response = match request.send().await {
             Ok(response) => response,
             Err(error) => {
@@ -235,6 +236,7 @@ impl Transport {
                 return Attempt { result: Err(kind), answered_at: None };
             }
         };
+        crate::killpoint::here("call: the answer begins");
         let status = response.status();
         let answered_at = header(response.headers(), &DATE).and_then(http_date);
         if let Some(at) = answered_at {
@@ -245,6 +247,7 @@ impl Transport {
         } else {
             Err(ErrorKind::Status(self.refused(response, answered_at).await))
         };
+        crate::killpoint::here("call: the answer is read");
         tracing::debug!(
             method = verb,
             %path,

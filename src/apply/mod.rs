@@ -30,6 +30,8 @@ pub struct ApplyOptions {
     pub concurrency: usize,
     /// How long reading back waits for writes to become visible.
     pub verify_within: Duration,
+    /// How long a run waits at most for the second after its last create, before it settles.
+    pub settle_within: Duration,
     /// What sinks need to know.
     pub sinks: Sinks,
     /// Where new secrets are tried, for keys that ask for it.

@@ -58,7 +58,8 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
         let later = Timestamp::from_second(newest.as_second() + 1).unwrap_or(newest);
         let wait = later.duration_since(clock.now());
         // A service whose clock jumps ahead is not waited for.
-        tokio::time::sleep(Duration::try_from(wait).unwrap_or_default().min(Duration::from_secs(2))).await;
+        tokio::time::sleep(Duration::try_from(wait).unwrap_or_default().min(self.options.settle_within))
+            .await;
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io::{BufRead, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -20,6 +21,9 @@ use super::failure::CommandError;
 use super::output::Output;
 use super::session::Session;
 use super::{planning, validate};
+
+/// A `Date` counts whole seconds, and may be as late as its way here.
+const SETTLE_WITHIN: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(
     global: &GlobalArgs,
@@ -44,6 +48,7 @@ async fn run_with(
     let format = args.planning.format;
     // Before the plan: what an earlier run left is looked at, and finished, by one run at a time.
     let _lock = WorkLock::take(&global.work_dir).map_err(lock_failed)?;
+    Escrow::at(&global.work_dir).sweep();
     let plan = planning::make(global, &args.planning, desired, session).await?;
     if format == OutputFormat::Text {
         output.data(&planning::text(global, &args.planning, desired, &plan, Mode::AboutToApply, output));
@@ -72,6 +77,7 @@ async fn run_with(
     let options = ApplyOptions {
         concurrency: usize::from(args.concurrency),
         verify_within: args.verify_for,
+        settle_within: SETTLE_WITHIN,
         sinks: Sinks {
             folder: desired.folder.clone(),
             allowed: args.planning.allow_commands.iter().cloned().collect(),

@@ -374,7 +374,7 @@ fn equal_hashes_of_two_names_do_not_make_one_key_of_them() {
         let workspace = crate::model::WorkspaceId::new(WORKSPACE);
         crate::model::address_hash(crate::model::KeyKind::WorkspaceService, Some(&workspace), None, name)
     };
-    let mut seen = std::collections::BTreeMap::new();
+    let mut seen = BTreeMap::new();
     let (first, second) = (0..)
         .map(|n| format!("k{n}"))
         .find_map(|name| seen.insert(hash(&name), name.clone()).map(|earlier| (earlier, name)))

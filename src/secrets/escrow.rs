@@ -98,6 +98,9 @@ impl Escrow {
         let Ok(entries) = fs::read_dir(&self.folder) else { return Vec::new() };
         let mut slots = Vec::new();
         for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
+            if path.extension().is_some_and(|extension| extension == "new") {
+                continue;
+            }
             match read(&path) {
                 Ok(content) if self.slot_path(&content.nonce) == path => slots.push(content.into_escrowed()),
                 Ok(_) => {
@@ -110,6 +113,16 @@ impl Escrow {
         }
         slots.sort_by(|a, b| a.nonce.cmp(&b.nonce));
         slots
+    }
+
+    /// Takes away what a run left that was cut off while it made a slot; for a run that has the folder to itself.
+    pub fn sweep(&self) {
+        let Ok(entries) = fs::read_dir(&self.folder) else { return };
+        for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
+            if path.extension().is_some_and(|extension| extension == "new") {
+                drop(fs::remove_file(path));
+            }
+        }
     }
 
     /// Empties the slot of a secret that is committed.

@@ -10,15 +10,12 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::SinkError;
-use super::escrow::{make_folders, sync_folder};
+use super::escrow::{make_folders, private_file, sync_folder};
 use crate::killpoint;
 use crate::model::{KeyAddress, KeyId, Secret};
 
 /// Lines of a `--secrets-file` are written one at a time.
 static SECRETS_FILE: Mutex<()> = Mutex::new(());
-
-/// What a temporary file of ours is called at its beginning.
-const TEMPORARY: &str = ".portkey-sync-";
 
 /// Checks that the folder takes a file and that nothing would be published or shown by it.
 pub(super) fn probe(target: &Path, is_sink: bool, folder: Option<&Path>) -> Result<(), SinkError> {
@@ -73,13 +70,31 @@ pub(super) fn append_line(
 pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let parent = parent(path);
     make_folders(parent)?;
-    let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(parent)?;
-    file.write_all(content)?;
-    file.as_file().sync_all()?;
-    killpoint::here("sink: temporary file flushed");
-    file.persist(path).map_err(|error| error.error)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // One name per target, so that what a killed run left is replaced by the next delivery.
+    let temporary = parent.join(format!(".portkey-sync-{name}.tmp"));
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let written = write_new(&temporary, content).and_then(|()| {
+        killpoint::here("sink: temporary file flushed");
+        fs::rename(&temporary, path)
+    });
+    if written.is_err() {
+        drop(fs::remove_file(&temporary));
+    }
+    written?;
     killpoint::here("sink: file renamed");
     sync_folder(parent)
+}
+
+/// Makes a private file that was not there; a link that somebody put there is not followed.
+fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = private_file().create_new(true).open(path)?;
+    killpoint::here("sink: temporary file made");
+    file.write_all(content)?;
+    file.sync_all()
 }
 
 fn append(path: &Path, line: &str) -> io::Result<()> {

@@ -28,22 +28,25 @@ const CONFIGS: [(&str, &str, usize); 3] = [
 ];
 const OWNER: &str = "platform";
 const ADMIN_ID: &str = "00000000-0000-4000-8000-00000000000a";
-const ADMIN_SCOPES: [&str; 19] = [
+const ADMIN_SCOPES: [&str; 22] = [
     "organisation_service_api_keys.create",
     "organisation_service_api_keys.list",
     "organisation_service_api_keys.read",
     "organisation_service_api_keys.update",
     "organisation_service_api_keys.delete",
+    "organisation_service_api_keys.rotate",
     "workspace_service_api_keys.create",
     "workspace_service_api_keys.list",
     "workspace_service_api_keys.read",
     "workspace_service_api_keys.update",
     "workspace_service_api_keys.delete",
+    "workspace_service_api_keys.rotate",
     "workspace_user_api_keys.create",
     "workspace_user_api_keys.list",
     "workspace_user_api_keys.read",
     "workspace_user_api_keys.update",
     "workspace_user_api_keys.delete",
+    "workspace_user_api_keys.rotate",
     "workspaces.list",
     "organisation_users.list",
     "configs.list",

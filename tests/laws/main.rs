@@ -376,7 +376,7 @@ fn the_generated_cases_reach_every_action_and_most_reasons_to_stop() {
         "UsageResetDue",
         "RenamedOutside",
         "OtherOwner",
-        "CreationUnfinished",
+        "Rotation",
         "RunningKey",
         "Protected",
         "NoRoomForMark",

@@ -89,6 +89,8 @@ impl Rehearsal {
             concurrency: 8,
             // The emulator's reads are never stale here: the first reading must tell.
             verify_within: Duration::ZERO,
+            // Nobody else creates keys here.
+            settle_within: Duration::ZERO,
             sinks: Sinks { folder: Some(self.folder.path().to_owned()), ..Sinks::default() },
             gateway: None,
         };
