@@ -15,13 +15,13 @@ use std::path::{Path, PathBuf};
 
 /// Each module of the library and the modules that it may name.
 const MAY_SEE: &[(&str, &[&str])] = &[
+    ("killpoint", &[]),
     ("model", &[]),
     ("diagnostic", &[]),
     ("emulator", &[]),
     ("scopes", &["model"]),
     ("api", &["model", "killpoint"]),
     ("handoff", &["model"]),
-    ("killpoint", &[]),
     ("secrets", &["model", "handoff", "killpoint"]),
     ("desired", &["model", "diagnostic", "scopes"]),
     ("live", &["model", "api"]),

@@ -8,7 +8,7 @@ use super::{
     Action, Asked, BlockedReason, Change, Commit, DESCRIPTION_LIMIT, Inputs, Reason, Request, build, marks,
     request,
 };
-use crate::diff::Entry;
+use crate::diff::{Entry, FieldChange};
 use crate::handoff::{self, Facts, Next, Question, Rules, Standing, Stored, TRANSITION, Twins, Why, Wish};
 use crate::live::{Live, LiveKey};
 use crate::model::{
@@ -91,14 +91,16 @@ pub(super) fn rotation(
     entry: &Entry<'_>,
     live: &LiveKey,
     why: Why,
-    first: KeyUpdate,
+    mut first: KeyUpdate,
 ) -> Result<Change, BlockedReason> {
     let transition = match &inputs.options.asked {
         Some(Asked::Rotate { transition: Some(transition) }) => Some(*transition),
         _ => entry.desired.secret.transition,
     };
     let mut commit = commit(inputs, entry, live, Some(transition.unwrap_or(TRANSITION)))?;
-    *commit.fields = KeyUpdate::default();
+    // A rotation uses up Portkey's own `next_rotation_at` (portkey-api.md 4), so the policy comes after it.
+    let policy = first.rotation_policy.take().or_else(|| dated_policy(entry, live));
+    *commit.fields = KeyUpdate { rotation_policy: policy, ..KeyUpdate::default() };
     Ok(Change {
         action: Action::Rotate,
         reason: Some(Reason::Rotation(why)),
@@ -106,6 +108,17 @@ pub(super) fn rotation(
         running_key: inputs.running.could_be(&live.id),
         ..blank(entry, live)
     })
+}
+
+/// The policy to be sent again after a rotation: one with a date of its own.
+fn dated_policy(entry: &Entry<'_>, live: &LiveKey) -> Option<Option<crate::model::RotationPolicyPatch>> {
+    let after =
+        entry.desired.spec.rotation_policy.value().filter(|policy| policy.next_rotation_at.is_some())?;
+    let field = FieldChange::RotationPolicy {
+        before: live.rotation_policy.value().cloned(),
+        after: Some(after.clone()),
+    };
+    request::update_of(&[field], live).rotation_policy
 }
 
 /// The change that finishes what an earlier run began.

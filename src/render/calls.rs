@@ -87,5 +87,6 @@ fn commit_of_create(commit: &Commit) -> Option<Value> {
     };
     let mark = mark.to_string().replacen(&placed, "secret=<secret>", 1);
     let gap = if commit.description.is_empty() { "" } else { " " };
-    json(&description(format!("{}{gap}{mark}", commit.description)))
+    let text = format!("{}{gap}{mark}", commit.description);
+    json(&KeyUpdate { description: Some(text), ..(*commit.fields).clone() })
 }
