@@ -155,7 +155,7 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
                 Step::Commit => self.commit(&mut flight, report).await,
                 Step::Close => self.close(&mut flight, Entry::Committed).await,
                 Step::GiveBack => self.give_back(&mut flight, report).await,
-                Step::Stop(end) => return Progress::Over(self.outcome(flight, end).await),
+                Step::Stop(end) => return Progress::Over(Self::outcome(flight, end)),
             };
             flight.on(event);
         }
@@ -479,7 +479,7 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
         }
     }
 
-    async fn outcome(&self, flight: Flight<'_>, end: End) -> Outcome {
+    fn outcome(flight: Flight<'_>, end: End) -> Outcome {
         let kept = flight.slot.as_ref().map(|slot| format!("its secret lies in {}", slot.path().display()));
         let mut failure = flight.failure.unwrap_or_default();
         match end {

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::api::Gateway;
 use crate::apply::{ApplyOptions, Stop, apply};
 use crate::desired::Desired;
-use crate::plan::Plan;
+use crate::plan::{Asked, Plan};
 use crate::render::{self, text::Mode};
 use crate::report::{Event, Report};
 use crate::secrets::{Escrow, Journal, LockError, Sinks, WorkLock};
@@ -28,12 +28,17 @@ const SETTLE_WITHIN: Duration = Duration::from_secs(2);
 pub(super) async fn run(
     global: &GlobalArgs,
     args: &ApplyArgs,
+    asked: Option<Asked>,
     output: &Output,
 ) -> Result<Exit, CommandError> {
     let format = args.planning.format;
-    let Some(desired) = validate::read(global, format, output) else { return Ok(Exit::Failed) };
+    let desired = match asked {
+        None => validate::read(global, format, output),
+        Some(_) => validate::read_for(&args.planning.targets, global, format, output),
+    };
+    let Some(desired) = desired else { return Ok(Exit::Failed) };
     let session = Session::open(global, output).await?;
-    let result = run_with(global, args, output, &desired, &session).await;
+    let result = run_with(global, args, asked, output, &desired, &session).await;
     session.close().await;
     result
 }
@@ -41,6 +46,7 @@ pub(super) async fn run(
 async fn run_with(
     global: &GlobalArgs,
     args: &ApplyArgs,
+    asked: Option<Asked>,
     output: &Output,
     desired: &Desired,
     session: &Session,
@@ -49,7 +55,13 @@ async fn run_with(
     // Before the plan: what an earlier run left is looked at, and finished, by one run at a time.
     let _lock = WorkLock::take(&global.work_dir).map_err(lock_failed)?;
     Escrow::at(&global.work_dir).sweep();
-    let plan = planning::make(global, &args.planning, desired, session).await?;
+    let mut plan = planning::make(global, &args.planning, asked, desired, session).await?;
+    while let Some(until) = plan.waits_until().filter(|_| args.wait) {
+        let left = Duration::try_from(until.duration_since(plan.now)).unwrap_or_default();
+        output.talk(&format!("waiting until {until}\n"));
+        tokio::time::sleep(left + Duration::from_secs(1)).await;
+        plan = planning::make(global, &args.planning, asked, desired, session).await?;
+    }
     if format == OutputFormat::Text {
         output.data(&planning::text(global, &args.planning, desired, &plan, Mode::AboutToApply, output));
     }

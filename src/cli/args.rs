@@ -39,6 +39,10 @@ pub(super) enum Command {
     Plan(PlanArgs),
     /// Make the live keys what the files say
     Apply(ApplyArgs),
+    /// Give keys a new secret now, and deliver it
+    Rotate(RotateArgs),
+    /// Let keys end now; extending `expires_at` takes it back
+    Revoke(RevokeArgs),
     /// Write a keys file from the live keys; changes nothing
     Import(ImportArgs),
     /// Serve a local Portkey Admin API, for tests and rehearsals
@@ -160,6 +164,7 @@ pub(super) struct ValidateArgs {
 
 /// What decides a plan; the same for `plan` and `apply`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one option")]
 pub(super) struct PlanningArgs {
     /// How to answer
     #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -218,12 +223,39 @@ pub(super) struct ApplyArgs {
     /// Apply only if the plan is the one with this digest; does not ask
     #[arg(long, value_name = "DIGEST")]
     pub(super) expect_plan: Option<String>,
+    /// Sit out what the plan waits for, such as a transition, before anything is done
+    #[arg(long)]
+    pub(super) wait: bool,
     /// Keys that are changed side by side
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(super) concurrency: u16,
     /// How long to wait for writes to become visible when reading back
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
     pub(super) verify_for: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RotateArgs {
+    /// The keys, by their addresses or unambiguous tails of them
+    #[arg(value_name = "ADDRESS", required = true)]
+    pub(super) addresses: Vec<String>,
+    /// How long the previous secret lives [default: the file's, or 30m]
+    #[arg(long, value_name = "DURATION", value_parser = transition, conflicts_with = "accept")]
+    pub(super) transition: Option<jiff::SignedDuration>,
+    /// Rotate nothing: the sinks have the secret that is live, and the mark is to say so
+    #[arg(long)]
+    pub(super) accept: bool,
+    #[command(flatten)]
+    pub(super) apply: ApplyArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RevokeArgs {
+    /// The keys, by their addresses or unambiguous tails of them
+    #[arg(value_name = "ADDRESS", required = true)]
+    pub(super) addresses: Vec<String>,
+    #[command(flatten)]
+    pub(super) apply: ApplyArgs,
 }
 
 #[derive(Debug, Args)]
@@ -296,6 +328,16 @@ pub(super) struct ManArgs {
     /// Write one page per command into this folder, instead of the main page to standard output
     #[arg(short, long, value_name = "DIR")]
     pub(super) output: Option<PathBuf>,
+}
+
+/// `30m` or longer.
+fn transition(text: &str) -> Result<jiff::SignedDuration, String> {
+    let length: jiff::SignedDuration =
+        text.parse().map_err(|_| format!("`{text}` is not a duration such as 30m or 24h"))?;
+    if length < crate::handoff::TRANSITION {
+        return Err("Portkey lets the previous secret live for 30 minutes at least".to_owned());
+    }
+    Ok(length)
 }
 
 /// `500ms`, `30s`, `2m`, `1h30m`.

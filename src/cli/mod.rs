@@ -22,11 +22,12 @@ use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use tracing_subscriber::EnvFilter;
 
-use args::{Cli, Command, GlobalArgs, LogFormat, OutputFormat};
+use args::{Cli, Command, GlobalArgs, LogFormat, OutputFormat, RevokeArgs, RotateArgs};
 pub use exit::Exit;
 use failure::CommandError;
 use output::Output;
 
+use crate::plan::Asked;
 use crate::render;
 
 /// Runs one command line.
@@ -50,18 +51,30 @@ fn execute(cli: Cli) -> Exit {
         Command::Validate(args) => args.format,
         Command::Plan(args) => args.planning.format,
         Command::Apply(args) => args.planning.format,
+        Command::Rotate(args) => args.apply.planning.format,
+        Command::Revoke(args) => args.apply.planning.format,
         Command::Import(_)
         | Command::Emulator(_)
         | Command::Schema(_)
         | Command::Completions(_)
         | Command::Man(_) => OutputFormat::Text,
     };
-    let changes_keys = matches!(command, Command::Apply(_));
+    let changes_keys = matches!(command, Command::Apply(_) | Command::Rotate(_) | Command::Revoke(_));
     let result = runtime.block_on(async {
         match command {
             Command::Validate(args) => Ok(validate::run(&global, &args, &output)),
             Command::Plan(args) => planning::run(&global, &args, &output).await,
-            Command::Apply(args) => apply::run(&global, &args, &output).await,
+            Command::Apply(args) => apply::run(&global, &args, None, &output).await,
+            Command::Rotate(args) => {
+                let RotateArgs { addresses, transition, accept, apply: mut args } = args;
+                args.planning.targets.extend(addresses);
+                let asked = if accept { Asked::Accept } else { Asked::Rotate { transition } };
+                apply::run(&global, &args, Some(asked), &output).await
+            }
+            Command::Revoke(RevokeArgs { addresses, apply: mut args }) => {
+                args.planning.targets.extend(addresses);
+                apply::run(&global, &args, Some(Asked::Revoke), &output).await
+            }
             Command::Import(args) => import::run(&global, &args, &output).await,
             Command::Emulator(args) => emulator::run(&global, args, &output).await,
             Command::Schema(args) => reference::schema(args.of, &output),

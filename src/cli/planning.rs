@@ -6,7 +6,7 @@ use crate::desired::Desired;
 use crate::diff::needs_hydration;
 use crate::live::{Live, Names, RefreshError, RunningKey, hydrate, look_for, refresh};
 use crate::model::{Escrowed, KeyAddress, KeyId, Mask, Target};
-use crate::plan::{Absence, Contract, Inputs, Plan, PlanOptions, Prune, plan};
+use crate::plan::{Absence, Asked, Contract, Inputs, Plan, PlanOptions, Prune, plan};
 use crate::render::text::{Mode, PlanContext};
 use crate::render::{self, Verbosity};
 use crate::secrets::{Escrow, Sinks};
@@ -22,7 +22,7 @@ pub(super) async fn run(global: &GlobalArgs, args: &PlanArgs, output: &Output) -
     let format = args.planning.format;
     let Some(desired) = validate::read(global, format, output) else { return Ok(Exit::Failed) };
     let session = Session::open(global, output).await?;
-    let plan = make(global, &args.planning, &desired, &session).await;
+    let plan = make(global, &args.planning, None, &desired, &session).await;
     session.close().await;
     let plan = plan?;
     match format {
@@ -148,6 +148,7 @@ fn quoted(word: &str) -> String {
 pub(super) async fn make(
     global: &GlobalArgs,
     args: &PlanningArgs,
+    asked: Option<Asked>,
     desired: &Desired,
     session: &Session,
 ) -> Result<Plan, CommandError> {
@@ -175,7 +176,7 @@ pub(super) async fn make(
         stored: stored(desired),
         slots,
         prove: args.verify_secrets,
-        asked: None,
+        asked,
     };
     Ok(plan(&Inputs { desired, live: &live, running: &running, now: live.now, options: &options }))
 }

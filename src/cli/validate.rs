@@ -1,7 +1,7 @@
 //! `validate`, and how every command reads the keys files.
 
-use crate::desired::{Desired, FileArgument, load};
-use crate::diagnostic::Severity;
+use crate::desired::{Desired, DesiredKey, FileArgument, load};
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::render;
 
 use super::args::{GlobalArgs, OutputFormat, ValidateArgs};
@@ -39,6 +39,38 @@ pub(super) fn read(global: &GlobalArgs, format: OutputFormat, output: &Output) -
         .collect();
     output.complain(&render::text::diagnostics(&shown, &loaded.sources, &output.stderr));
     loaded.desired
+}
+
+/// Like [`read`], for a command about some keys only: errors in the entries of other keys are no obstacle.
+pub(super) fn read_for(
+    targets: &[String],
+    global: &GlobalArgs,
+    format: OutputFormat,
+    output: &Output,
+) -> Option<Desired> {
+    let loaded = load(&arguments(global), &mut std::io::stdin().lock());
+    let Some(partial) = loaded.partial else { return loaded.desired };
+    let is_wanted = |key: &DesiredKey| targets.iter().any(|target| key.address.has_tail(target));
+    let elsewhere = |diagnostic: &Diagnostic| {
+        let Some(label) = &diagnostic.primary else { return false };
+        let place = loaded.sources.place(label.span);
+        let before =
+            partial.keys.iter().filter(|key| key.place.file == place.file && key.place.line <= place.line);
+        before.max_by_key(|key| key.place.line).is_some_and(|key| !is_wanted(key))
+    };
+    let mut errors = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+    if partial.keys.iter().any(is_wanted) && errors.all(elsewhere) {
+        output.complain(
+            "warning: the files have errors in the entries of other keys; see portkey-sync validate\n",
+        );
+        return Some(partial);
+    }
+    if format == OutputFormat::Json {
+        output.data(&render::json::diagnostics(&loaded.diagnostics, &loaded.sources));
+    } else {
+        output.complain(&render::text::diagnostics(&loaded.diagnostics, &loaded.sources, &output.stderr));
+    }
+    None
 }
 
 fn arguments(global: &GlobalArgs) -> Vec<FileArgument> {

@@ -25,6 +25,8 @@ use crate::model::OrganisationId;
 pub struct Loaded {
     /// What the files say; only if there is no error among the diagnostics.
     pub desired: Option<Desired>,
+    /// What could be read of files with errors: for what must work on one key while another one's entry is broken.
+    pub partial: Option<Desired>,
     /// Every complaint, sorted by file, place and code.
     pub diagnostics: Vec<Diagnostic>,
     /// The files, which the diagnostics point into.
@@ -119,8 +121,9 @@ fn finish(
 
     let has_errors = out.has_errors();
     let diagnostics = out.finish(&files.sources);
-    let desired = (!has_errors).then(|| assemble(world, keys, folder, complete));
-    Loaded { desired, diagnostics, sources: files.sources }
+    let read = assemble(world, keys, folder, complete);
+    let (desired, partial) = if has_errors { (None, Some(read)) } else { (Some(read), None) };
+    Loaded { desired, partial, diagnostics, sources: files.sources }
 }
 
 fn assemble(world: World, keys: Vec<Lowered>, folder: Option<PathBuf>, complete: bool) -> Desired {

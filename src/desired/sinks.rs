@@ -14,7 +14,7 @@ use crate::diagnostic::Diagnostic;
 use crate::model::{KeyAddress, KeyId, Target};
 
 /// How long a command may take unless the sink says otherwise.
-const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
+const COMMAND_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A declared sink. `{workspace}`, `{name}`, `{user}`, `{id}` are filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -88,6 +88,8 @@ pub enum BlockedReason {
         /// When the key was made.
         created_at: Option<Timestamp>,
     },
+    /// There is no such key, and one was asked for by name.
+    NotThere,
     /// Nobody here has delivered this key's secret: do the sinks have it?
     StoredUnknown {
         /// The live secret's mask.

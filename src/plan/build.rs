@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::secret::{self, Rival};
 use super::{
-    Action, Blocked, BlockedReason, Candidate, Change, DESCRIPTION_LIMIT, Harm, Inputs, KeySnapshot, Note,
-    Plan, Prune, Reason, Request, UnmentionedKey, Waiting, guards, marks, rename, request,
+    Action, Asked, Blocked, BlockedReason, Candidate, Change, DESCRIPTION_LIMIT, Harm, Inputs, KeySnapshot,
+    Note, Plan, Prune, Reason, Request, UnmentionedKey, Waiting, guards, marks, rename, request,
 };
 use crate::desired::{DesiredKey, Presence};
 use crate::diagnostic::nearest;
@@ -32,15 +32,15 @@ pub fn plan(inputs: &Inputs<'_>) -> Plan {
         })
         .collect();
     match secret::without_rivals(inputs, &ambiguous) {
-        None => plan_for(inputs, first, Vec::new()),
+        None => plan_for(inputs, &first, Vec::new()),
         Some(sorted) => {
             let inputs = &Inputs { live: &sorted.live, ..*inputs };
-            plan_for(inputs, diff(desired, &sorted.live, now), sorted.rivals)
+            plan_for(inputs, &diff(desired, &sorted.live, now), sorted.rivals)
         }
     }
 }
 
-fn plan_for(inputs: &Inputs<'_>, diff: Diff<'_>, rivals: Vec<Rival>) -> Plan {
+fn plan_for(inputs: &Inputs<'_>, diff: &Diff<'_>, rivals: Vec<Rival>) -> Plan {
     let Inputs { desired, live, running, now, options } = *inputs;
     let is_chosen =
         |address: &KeyAddress| options.targets.as_ref().is_none_or(|targets| targets.contains(address));
@@ -62,7 +62,7 @@ fn plan_for(inputs: &Inputs<'_>, diff: Diff<'_>, rivals: Vec<Rival>) -> Plan {
             match decision {
                 Decision::Change(change) => changes.push(*change),
                 Decision::Blocked(reason) => {
-                    blocked.push(Blocked { address: address.clone(), place: Some(place.clone()), reason })
+                    blocked.push(Blocked { address: address.clone(), place: Some(place.clone()), reason });
                 }
                 Decision::Waiting { action, until, why } => waiting.push(wait(action, Some(until), why)),
                 Decision::InSync => in_sync += 1,
@@ -95,11 +95,11 @@ fn plan_for(inputs: &Inputs<'_>, diff: Diff<'_>, rivals: Vec<Rival>) -> Plan {
     }
     guards::hold_back_rotations(inputs, &mut changes, &mut waiting);
 
-    let (unmentioned, pruned) = unmentioned_keys(inputs, &diff);
+    let (unmentioned, pruned) = unmentioned_keys(inputs, diff);
     if options.prune == Prune::Delete {
         changes.extend(pruned);
     }
-    rename::block_look_alikes(&diff, inputs, &mut changes, &mut blocked);
+    rename::block_look_alikes(diff, inputs, &mut changes, &mut blocked);
     changes.sort_by(|a, b| a.address.cmp(&b.address).then_with(|| id_of(a).cmp(&id_of(b))));
     blocked.sort_by(|a, b| a.address.cmp(&b.address));
     let refusals = guards::refusals(inputs, &changes, blocked.len());
@@ -144,6 +144,10 @@ enum Decision {
 
 fn decide(inputs: &Inputs<'_>, entry: &Entry<'_>) -> Vec<Decision> {
     match (&entry.found, entry.desired.presence) {
+        // What somebody asks for by name is for keys that are there.
+        (Found::Missing, _) if inputs.options.asked.is_some() => {
+            vec![Decision::Blocked(BlockedReason::NotThere)]
+        }
         (Found::Key { live, how }, Presence::Present) => {
             decide_update(inputs, entry, live, *how).unwrap_or_else(|reason| vec![Decision::Blocked(reason)])
         }
@@ -275,13 +279,19 @@ fn decide_update(
         return Err(BlockedReason::Unreadable { field: "rotation_policy", error: error.clone() });
     }
 
-    let mut fields = entry.fields.clone();
+    let mut fields = match &inputs.options.asked {
+        None => entry.fields.clone(),
+        Some(Asked::Revoke) => {
+            vec![FieldChange::ExpiresAt { before: live.expires_at, after: Some(inputs.now) }]
+        }
+        Some(Asked::Rotate { .. } | Asked::Accept) => Vec::new(),
+    };
     let accepted = match &next {
         Next::Accept { issued_at } => Some(*issued_at),
         _ => None,
     };
     // A rotation writes the mark when it commits.
-    if !matches!(next, Next::Rotate(_)) {
+    if !matches!(next, Next::Rotate(_)) && inputs.options.asked != Some(Asked::Revoke) {
         fields.extend(marks::change(inputs, desired, &entry.ids, live, accepted)?);
     }
     let running = inputs.running.could_be(&live.id);
@@ -292,7 +302,7 @@ fn decide_update(
     if let Some(blocked) = check_room(desired, &fields, live, body.description.as_deref()) {
         return Err(blocked);
     }
-    let reset = due_reset(inputs, desired, live)?;
+    let reset = if inputs.options.asked.is_none() { due_reset(inputs, desired, live)? } else { None };
     if reset.is_some() {
         body.reset_usage = Some(true);
     }

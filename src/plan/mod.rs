@@ -77,6 +77,8 @@ pub enum Asked {
     },
     /// The stores have what is live.
     Accept,
+    /// The key ends now.
+    Revoke,
 }
 
 /// Whether keys in no file are deleted.
@@ -357,6 +359,13 @@ impl Plan {
             }
         }
         writes
+    }
+
+    /// When the first thing is due that a transition or an earlier request holds back.
+    pub fn waits_until(&self) -> Option<Timestamp> {
+        let held_back =
+            self.waiting.iter().filter(|waiting| waiting.why.is_some() || waiting.action == Action::Create);
+        held_back.filter_map(|waiting| waiting.until).min()
     }
 
     /// Whether apply would refuse, or a person must act first.

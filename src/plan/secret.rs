@@ -67,6 +67,7 @@ pub(super) fn next(inputs: &Inputs<'_>, entry: &Entry<'_>, live: &LiveKey) -> Re
     let facts = facts(live);
     let next = handoff::decide(&facts, &inputs.options.slots, &wish, inputs.now, &Rules::ALL);
     Ok(match (&inputs.options.asked, next) {
+        (Some(Asked::Revoke), _) => Next::Nothing,
         // What somebody asks for by name is done, unless something is in flight.
         (Some(Asked::Accept), next)
             if !matches!(next, Next::Deliver { .. } | Next::Ask(Question::BeingCreated { .. })) =>

@@ -378,6 +378,21 @@ impl Rehearsal {
         assert_eq!(status, 200, "{answer}");
     }
 
+    /// A call with the administrative key.
+    pub(crate) fn admin(&self, method: reqwest::Method, path: &str, body: &Value) -> (u16, Value) {
+        self.call(self.admin_key(), method, path, body)
+    }
+
+    pub(crate) fn advance(&self, span: &str) {
+        self.control(reqwest::Method::POST, "clock", &serde_json::json!({"advance": span}));
+    }
+
+    /// What the emulator's clock shows.
+    pub(crate) fn time(&self) -> String {
+        let clock = self.control(reqwest::Method::GET, "clock", &Value::Null);
+        clock["now"].as_str().unwrap().to_owned()
+    }
+
     /// Whether the data plane lets this secret in.
     pub(crate) fn opens(&self, secret: &str) -> bool {
         self.call(secret, reqwest::Method::GET, "/v1/models", &Value::Null).0 == 200

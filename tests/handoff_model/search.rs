@@ -11,7 +11,12 @@ use crate::world::{Start, World};
 pub(crate) struct Limits {
     /// How many mishaps there are at most.
     pub(crate) mishaps: u8,
+    /// How many worlds are looked at before the search is given up.
+    pub(crate) states: usize,
 }
+
+/// What a search that was given up says.
+pub(crate) const GIVEN_UP: &str = "given up";
 
 pub(crate) struct Count {
     pub(crate) states: usize,
@@ -49,6 +54,9 @@ pub(crate) fn search(start: Start, rules: &Rules, limits: Limits) -> Result<Coun
     let mut queue = VecDeque::from([0]);
     let mut at_rest = Vec::new();
     while let Some(index) = queue.pop_front() {
+        if worlds.len() > limits.states {
+            return Err(finding(GIVEN_UP, index, &nodes, worlds[index].clone()));
+        }
         let world = worlds[index].clone();
         if let Some(what) = world.fault(rules) {
             return Err(finding(what, index, &nodes, world));

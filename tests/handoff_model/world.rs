@@ -567,6 +567,12 @@ impl World {
         };
         let mut died = self.clone();
         died.runs[run].flight = None;
+        if let Flight::HandOff { machine, issued: Some((_, secret)), .. } = flight
+            && matches!(machine.step(SignedDuration::ZERO), Step::Settle | Step::Deliver(_) | Step::Commit)
+            && !self.runs[run].slots.iter().any(|slot| slot.secret == Some(*secret))
+        {
+            died.wrong = Some("a secret that had reached the run died with it");
+        }
         push(format!("run {run} dies"), true, died.clone());
         if !died.runs[run].slots.is_empty() {
             died.runs[run].slots.clear();

@@ -104,7 +104,7 @@ impl Likeness {
     /// None for what is never folded: deletions, deliveries and recognised renames are named one by one.
     pub(super) fn of(change: &Change, context: &PlanContext<'_>, style: &Style) -> Option<Self> {
         if matches!(change.action, Action::Delete | Action::Deliver)
-            || change.reason == Some(Reason::RenamedOutside)
+            || matches!(change.reason, Some(Reason::RenamedOutside | Reason::Accepted | Reason::Rotation(_)))
         {
             return None;
         }

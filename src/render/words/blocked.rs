@@ -69,6 +69,9 @@ pub(in crate::render) fn blocked(blocked: &Blocked) -> Explained {
         )
         .hint("if that run is still at work, wait for it; if it died, apply where it ran: its secret lies there")
         .hint("15 minutes after the key was made, any run gives it another secret and finishes it"),
+        BlockedReason::NotThere => {
+            Explained::new("not-there", "there is no live key of this name").hint("apply creates it")
+        }
         BlockedReason::StoredUnknown { live } => Explained::new(
             "stored-unknown",
             "do the sinks have this key's secret? Nobody here has delivered it".to_owned(),

@@ -1,0 +1,280 @@
+//! New secrets for keys that are there: asked for, due, changed outside, by hand; and sinks that do not take them.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::harness::{FRESH, Rehearsal};
+use crate::switches::switches;
+
+const KEY: &str =
+    "  - {name: fresh, workspace_id: prod, scopes: [completions.write], secret: {deliver_to: [dir]}}\n";
+
+fn with(secret: &str) -> String {
+    KEY.replace("deliver_to: [dir]", &format!("deliver_to: [dir], {secret}"))
+}
+
+/// A key that this program created and delivered.
+fn delivered() -> Rehearsal {
+    let rehearsal = Rehearsal::of(KEY);
+    rehearsal.apply(&[]).expect(0);
+    rehearsal
+}
+
+fn now_says(rehearsal: &Rehearsal, secret: &str) {
+    let file = rehearsal.folder.read("keys.yaml");
+    let start = file.find("  - {name: fresh").unwrap();
+    rehearsal.folder.write("keys.yaml", &format!("{}{}", &file[..start], with(secret)));
+}
+
+fn id(rehearsal: &Rehearsal) -> String {
+    rehearsal.named("fresh")[0]["id"].as_str().unwrap().to_owned()
+}
+
+fn rotate_by_hand(rehearsal: &Rehearsal) -> String {
+    let path = format!("/v1/api-keys/{}/rotate", id(rehearsal));
+    let (status, answer) = rehearsal.admin(reqwest::Method::POST, &path, &json!({}));
+    assert_eq!(status, 200, "{answer}");
+    answer["key"].as_str().unwrap().to_owned()
+}
+
+fn rotations(rehearsal: &Rehearsal) -> usize {
+    rehearsal.sent("POST", "/rotate").len()
+}
+
+#[test]
+fn a_date_rotates_once_and_the_previous_secret_outlives_the_delivery() {
+    let rehearsal = delivered();
+    let before = rehearsal.folder.read(FRESH);
+    rehearsal.advance("24h");
+    now_says(&rehearsal, "rotate_after: 2020-01-01");
+    rehearsal.run(&["plan"]).expect(0).says("No changes");
+    let date = rehearsal.time();
+    rehearsal.advance("1h");
+    now_says(&rehearsal, &format!("rotate_after: {date}, transition: 2h"));
+    rehearsal.run(&["plan"]).expect(0).says("rotate_after");
+    rehearsal.forget_requests();
+    rehearsal.run(&["apply", "--yes"]).expect(0).says("secret replaced, secret delivered");
+    let after = rehearsal.folder.read(FRESH);
+    assert!(after != before && rehearsal.opens(&after) && rehearsal.opens(&before));
+    assert_eq!(rehearsal.writes().len(), 2, "one POST and the PUT that commits");
+    rehearsal.converges();
+    // Due again while the previous secret is still alive: that waits.
+    let again = rehearsal.time();
+    rehearsal.advance("30m");
+    now_says(&rehearsal, &format!("rotate_after: {again}, transition: 2h"));
+    rehearsal.forget_requests();
+    rehearsal.run(&["apply", "--yes"]).expect(0).says("Coming up");
+    assert_eq!(rotations(&rehearsal), 0);
+    rehearsal.advance("2h");
+    rehearsal.run(&["apply", "--yes"]).expect(0);
+    assert_eq!(rotations(&rehearsal), 1);
+    rehearsal.converges();
+}
+
+#[test]
+fn somebody_rotates_by_hand_and_the_sink_gets_a_live_secret_again() {
+    let rehearsal = delivered();
+    rotate_by_hand(&rehearsal);
+    rehearsal.run(&["plan"]).expect(0).says("somebody else has replaced it");
+    // Refused as long as that transition lasts, with what to do.
+    let refused = rehearsal.run(&["apply", "--yes"]);
+    refused.says("if an earlier secret is still in its transition");
+    assert_eq!(refused.code, 1);
+    rehearsal.advance("31m");
+    rehearsal.run(&["apply", "--yes"]).expect(0);
+    assert!(rehearsal.opens(&rehearsal.folder.read(FRESH)));
+    rehearsal.converges();
+}
+
+#[test]
+fn somebody_rotates_by_hand_and_stores_it_and_nothing_is_rotated() {
+    let rehearsal = delivered();
+    let secret = rotate_by_hand(&rehearsal);
+    rehearsal.folder.write(FRESH, &secret);
+    rehearsal.forget_requests();
+    rehearsal.run(&["apply", "--yes"]).expect(0).says("the sinks have the live secret");
+    assert_eq!(rotations(&rehearsal), 0);
+    rehearsal.converges();
+}
+
+#[test]
+fn accept_takes_the_word_of_a_person() {
+    let rehearsal = delivered();
+    rotate_by_hand(&rehearsal);
+    rehearsal.forget_requests();
+    rehearsal.run(&["rotate", "fresh", "--accept", "--yes"]).expect(0);
+    assert_eq!(rotations(&rehearsal), 0);
+    rehearsal.run(&["plan", "--detailed-exitcode"]).expect(0);
+}
+
+#[test]
+fn rotate_works_for_one_key_while_the_entry_of_another_is_broken() {
+    let rehearsal = delivered();
+    let before = rehearsal.folder.read(FRESH);
+    let file = rehearsal.folder.read("keys.yaml");
+    rehearsal
+        .folder
+        .write("keys.yaml", &format!("{file}  - {{name: broken, workspace_id: prod, scops: [x]}}\n"));
+    rehearsal.run(&["apply", "--yes"]).expect(1);
+    let ended = rehearsal.run(&["rotate", "fresh", "--yes"]).expect(0);
+    ended.says("you asked for it");
+    ended.says("errors in the entries of other keys");
+    assert_ne!(rehearsal.folder.read(FRESH), before);
+    assert!(rehearsal.opens(&rehearsal.folder.read(FRESH)));
+    // At once a second time is too early.
+    rehearsal.forget_requests();
+    rehearsal.run(&["rotate", "fresh", "--yes"]).expect(0).says("gets a new secret in 30 minutes");
+    assert_eq!(rotations(&rehearsal), 0);
+    rehearsal.run(&["rotate", "nobody", "--yes"]).expect(1);
+}
+
+#[test]
+fn revoke_ends_a_key_and_apply_takes_it_back_if_the_file_says_so() {
+    let rehearsal = delivered();
+    let secret = rehearsal.folder.read(FRESH);
+    rehearsal.run(&["revoke", "fresh", "--yes"]).expect(0);
+    rehearsal.advance("1m");
+    assert!(!rehearsal.opens(&secret));
+    rehearsal.run(&["revoke", "fresh", "--yes", "--self", "nobody"]).expect(64);
+}
+
+#[test]
+fn a_key_made_by_hand_is_a_question_with_three_answers() {
+    let make = || {
+        let rehearsal = Rehearsal::of(KEY);
+        let body =
+            json!({"name": "fresh", "workspace_id": "ws-prod-1a2b3c", "scopes": ["completions.write"]});
+        let (status, answer) =
+            rehearsal.admin(reqwest::Method::POST, "/v1/api-keys/workspace/service", &body);
+        assert_eq!(status, 200, "{answer}");
+        (rehearsal, answer["key"].as_str().unwrap().to_owned())
+    };
+    let (rehearsal, secret) = make();
+    let asked = rehearsal.run(&["plan"]).expect(4);
+    asked.says("do the sinks have this key's secret?");
+    let mask = format!("{}*****{}", &secret[..2], &secret[secret.len() - 3..]);
+    asked.says(&mask);
+    now_says(&rehearsal, &format!("delivered: \"{mask}\""));
+    rehearsal.run(&["apply", "--yes"]).expect(0);
+    rehearsal.run(&["plan", "--detailed-exitcode"]).expect(0);
+
+    let (rehearsal, _) = make();
+    now_says(&rehearsal, "delivered: \"zz*****zzz\"");
+    rehearsal.run(&["plan"]).expect(4).says("but the live secret is");
+
+    let (rehearsal, _) = make();
+    now_says(&rehearsal, "first: rotate");
+    rehearsal.run(&["apply", "--yes"]).expect(0).says("gets a new secret");
+    rehearsal.advance("16m");
+    rehearsal.run(&["apply", "--yes"]).expect(0);
+    assert!(rehearsal.opens(&rehearsal.folder.read(FRESH)));
+    rehearsal.converges();
+
+    let (rehearsal, secret) = make();
+    rehearsal.folder.write(FRESH, &secret);
+    rehearsal.run(&["apply", "--yes"]).expect(0).says("the sinks have the live secret");
+    rehearsal.converges();
+}
+
+#[test]
+fn a_new_sink_gets_a_new_secret_and_the_others_too() {
+    let rehearsal = delivered();
+    let file = rehearsal.folder.read("keys.yaml");
+    let file = file.replace("deliver_to: [dir]", "deliver_to: [dir, env]");
+    let file = file.replace("sinks: {", "sinks: {env: {env_file: all.env, variable: \"{name}\"}, ");
+    rehearsal.folder.write("keys.yaml", &file);
+    rehearsal.run(&["apply", "--yes"]).expect(0).says("a sink of the file does not have it");
+    let secret = rehearsal.folder.read(FRESH);
+    assert_eq!(rehearsal.folder.read("all.env"), format!("FRESH={secret}\n"));
+    rehearsal.converges();
+}
+
+#[cfg(unix)]
+#[test]
+fn programs_that_are_missing_forbidden_failing_or_slow_leave_the_secret_in_the_escrow() {
+    use std::os::unix::fs::PermissionsExt;
+    let keys =
+        "  - {name: fresh, workspace_id: prod, scopes: [completions.write], secret: {deliver_to: [store]}}\n";
+    let rehearsal = Rehearsal::of(keys);
+    let file = rehearsal.folder.read("keys.yaml");
+    let sink =
+        "sinks: {store: {command: [./store.sh, \"{workspace}/{name}\"], env: [VISIBLE], timeout: 1s}, ";
+    rehearsal.folder.write("keys.yaml", &file.replace("sinks: {", sink));
+    let script = |text: &str| {
+        rehearsal.folder.write("store.sh", &format!("#!/bin/sh\n{text}\n"));
+        fs::set_permissions(rehearsal.folder.join("store.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    let apply = || {
+        let mut command = rehearsal.command(&["apply", "--yes", "--allow-command", "./store.sh"]);
+        command.env("VISIBLE", "yes").env("HIDDEN", "no");
+        crate::harness::run(command, "")
+    };
+    rehearsal.run(&["apply", "--yes"]).expect(1).says("is not allowed here");
+    apply().expect(1).says("there is no program `./store.sh`");
+    assert!(rehearsal.named("fresh").is_empty(), "nothing is created before the sinks are known to be there");
+    script("cat > /dev/null; echo the vault is sealed >&2; exit 7");
+    apply().expect(3).says("ended with 7: the vault is sealed");
+    assert_eq!(rehearsal.folder.held().len(), 1);
+    script("sleep 30");
+    apply().expect(3).says("took longer than 1s and was killed");
+    script(
+        "cat > got; env | grep -E 'VISIBLE|HIDDEN|PORTKEY' > seen; cat /proc/$$/cmdline > line; echo $1 >> calls",
+    );
+    apply().expect(0);
+    let secret = rehearsal.folder.read("got");
+    assert!(rehearsal.opens(&secret));
+    assert_eq!(rehearsal.folder.read("seen"), "VISIBLE=yes\n");
+    assert!(!rehearsal.folder.read("line").contains(&secret));
+    assert_eq!(rehearsal.folder.read("calls"), "prod/fresh\n");
+    assert_eq!(rehearsal.folder.escrow(), Vec::<String>::new());
+    assert!(!rehearsal.folder.read(".portkey-sync/journal.jsonl").contains(&secret));
+    apply().expect(0).says("No changes");
+    assert_eq!(rehearsal.named("fresh").len(), 1);
+}
+
+#[test]
+fn a_second_run_in_the_same_folder_is_turned_away() {
+    let rehearsal = delivered();
+    let lock = fs::File::create(rehearsal.folder.join(".portkey-sync/lock")).unwrap();
+    lock.lock().unwrap();
+    let ended = rehearsal.run(&["apply", "--yes"]).expect(4);
+    ended.says("another run is using `.portkey-sync`");
+    drop(lock);
+    rehearsal.converges();
+}
+
+#[test]
+fn a_new_secret_can_be_tried_before_it_counts() {
+    let rehearsal = Rehearsal::of(&with("verify: true"));
+    rehearsal.forget_requests();
+    rehearsal.run(&["apply", "--yes"]).expect(0);
+    assert_eq!(rehearsal.sent("GET", "/models").len(), 1);
+    rehearsal.converges();
+}
+
+#[test]
+fn a_year_of_max_age_rotates_on_the_right_days_and_never_within_a_transition() {
+    let rehearsal = Rehearsal::of(&with("max_age: 30d, transition: 24h"));
+    rehearsal.apply(&[]).expect(0);
+    let mut secrets = vec![rehearsal.folder.read(FRESH)];
+    let mut days = Vec::new();
+    // With other settings of the emulator two turns are enough.
+    let last = if switches().is_some() { 65 } else { 365 };
+    for day in 1..=last {
+        rehearsal.advance("24h");
+        rehearsal.run(&["apply", "--yes", "--verify-for", "0s"]).expect(0);
+        let secret = rehearsal.folder.read(FRESH);
+        assert!(rehearsal.opens(&secret), "day {day}");
+        if secrets.last() != Some(&secret) {
+            assert!(
+                rehearsal.opens(secrets.last().unwrap()),
+                "the one before outlives its successor's delivery"
+            );
+            days.push(day);
+            secrets.push(secret);
+        }
+    }
+    let expected: Vec<i32> = (1..=last / 30).map(|n| n * 30).collect();
+    assert_eq!(days, expected);
+}
