@@ -23,7 +23,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("api", &["model", "killpoint"]),
     ("handoff", &["model"]),
     ("secrets", &["model", "handoff", "killpoint"]),
-    ("desired", &["model", "diagnostic", "scopes"]),
+    ("desired", &["model", "diagnostic", "scopes", "secrets"]),
     ("live", &["model", "api"]),
     ("diff", &["model", "diagnostic", "desired", "live"]),
     ("plan", &["model", "diagnostic", "desired", "live", "diff", "handoff"]),

@@ -12,6 +12,7 @@ use super::codes;
 use super::complaints::Complaints;
 use crate::diagnostic::Diagnostic;
 use crate::model::{KeyAddress, KeyId, Target};
+use crate::secrets::check_recipient;
 
 /// How long a command may take unless the sink says otherwise.
 const COMMAND_TIMEOUT: Duration = Duration::from_mins(1);
@@ -143,6 +144,16 @@ pub(super) fn declared(name: &str, entry: &Entry, out: &mut Complaints) -> Optio
             return None;
         }
         return Some(Sink::EnvFile { template, variable });
+    }
+    if let Some(entry) = fields.get("age") {
+        for (text, span) in entry.value.texts() {
+            if let Err(error) = check_recipient(text) {
+                out.push(
+                    Diagnostic::error(codes::INVALID_VALUE, span, format!("this {error}"))
+                        .hint("write `age1…`, `ssh-ed25519 …` or `ssh-rsa …`, the public half of a pair"),
+                );
+            }
+        }
     }
     match text("file") {
         Some(template) => Some(Sink::File { template, recipients: texts("age") }),

@@ -188,7 +188,7 @@ fn changed_outside(key: &Facts, slots: &[Escrowed], wish: &Wish, now: Timestamp,
         .filter(|slot| slot.id.as_ref() == Some(&key.id))
         .filter_map(|slot| Some(slot.sent_at + slot.transition?))
         .max();
-    wait_or_rotate(Why::ChangedOutside, own.max(wish.until), now, rules)
+    wait_or_rotate(Why::ChangedOutside, own.max(wish.until), now)
 }
 
 /// The committed secret is live: is it time for another one?
@@ -217,11 +217,11 @@ fn due(
         .filter(|slot| slot.id.as_ref() == Some(&key.id) && slot.mask.is_none() && rules.late_effect)
         .map(|slot| slot.sent_at + LATE_EFFECT)
         .max();
-    wait_or_rotate(why, transition.max(late).max(wish.until), now, rules)
+    wait_or_rotate(why, transition.max(late).max(wish.until), now)
 }
 
-fn wait_or_rotate(why: Why, until: Option<Timestamp>, now: Timestamp, rules: &Rules) -> Next {
-    match until.filter(|until| *until > now && rules.transition) {
+fn wait_or_rotate(why: Why, until: Option<Timestamp>, now: Timestamp) -> Next {
+    match until.filter(|until| *until > now) {
         Some(until) => Next::Wait { why, until },
         None => Next::Rotate(why),
     }

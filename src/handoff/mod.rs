@@ -56,8 +56,6 @@ pub struct Rules {
     pub leftovers: bool,
     /// A secret that is not the committed one was changed outside, and is replaced.
     pub changed_outside: bool,
-    /// Nothing is rotated while the previous secret is still in its transition.
-    pub transition: bool,
     /// A key whose stored secret is not known is a question to a person, not a guess.
     pub ask: bool,
 }
@@ -73,7 +71,6 @@ impl Rules {
         late_effect: true,
         leftovers: true,
         changed_outside: true,
-        transition: true,
         ask: true,
     };
 }

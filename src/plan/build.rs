@@ -248,30 +248,8 @@ fn decide_update(
     }
     let mut decisions = Vec::new();
     let next = secret::next(inputs, entry, live)?;
-    match &next {
-        Next::Ask(Question::BeingCreated { .. }) => {
-            return Err(BlockedReason::CreationUnfinished { created_at: live.created_at });
-        }
-        Next::Deliver { nonce } => {
-            let slot = inputs.options.slots.iter().find(|slot| slot.nonce == *nonce);
-            if let Some(slot) = slot {
-                let change = secret::delivery(inputs, entry, live, slot)?;
-                return Ok(vec![Decision::Change(Box::new(change))]);
-            }
-        }
-        Next::Ask(Question::Stored) => {
-            decisions.push(Decision::Blocked(BlockedReason::StoredUnknown { live: live.mask.clone() }));
-        }
-        Next::Ask(Question::StoredOther { delivered }) => {
-            decisions.push(Decision::Blocked(BlockedReason::StoredOther {
-                delivered: delivered.clone(),
-                live: live.mask.clone(),
-            }));
-        }
-        Next::Wait { why, until } => {
-            decisions.push(Decision::Waiting { action: Action::Rotate, until: *until, why: Some(*why) });
-        }
-        Next::Nothing | Next::Accept { .. } | Next::Rotate(_) => {}
+    if let Some(delivery) = heed(inputs, entry, live, &next, &mut decisions)? {
+        return Ok(vec![Decision::Change(Box::new(delivery))]);
     }
     if let Some(error) = inputs.live.unreadable.get(&live.id)
         && desired.spec.rotation_policy.is_managed()
@@ -279,13 +257,7 @@ fn decide_update(
         return Err(BlockedReason::Unreadable { field: "rotation_policy", error: error.clone() });
     }
 
-    let mut fields = match &inputs.options.asked {
-        None => entry.fields.clone(),
-        Some(Asked::Revoke) => {
-            vec![FieldChange::ExpiresAt { before: live.expires_at, after: Some(inputs.now) }]
-        }
-        Some(Asked::Rotate { .. } | Asked::Accept) => Vec::new(),
-    };
+    let mut fields = fields_of(inputs, entry, live);
     let accepted = match &next {
         Next::Accept { issued_at } => Some(*issued_at),
         _ => None,
@@ -352,6 +324,53 @@ fn decide_update(
         running_key: running,
     })));
     Ok(decisions)
+}
+
+/// What the secret's needs come to beside the fields; the change that finishes an earlier run leaves those to it.
+fn heed(
+    inputs: &Inputs<'_>,
+    entry: &Entry<'_>,
+    live: &LiveKey,
+    next: &Next,
+    decisions: &mut Vec<Decision>,
+) -> Result<Option<Change>, BlockedReason> {
+    match next {
+        Next::Ask(Question::BeingCreated { .. }) => {
+            return Err(BlockedReason::CreationUnfinished { created_at: live.created_at });
+        }
+        Next::Deliver { nonce } => {
+            let slot = inputs.options.slots.iter().find(|slot| slot.nonce == *nonce);
+            if let Some(slot) = slot {
+                let change = secret::delivery(inputs, entry, live, slot)?;
+                return Ok(Some(change));
+            }
+        }
+        Next::Ask(Question::Stored) => {
+            decisions.push(Decision::Blocked(BlockedReason::StoredUnknown { live: live.mask.clone() }));
+        }
+        Next::Ask(Question::StoredOther { delivered }) => {
+            decisions.push(Decision::Blocked(BlockedReason::StoredOther {
+                delivered: delivered.clone(),
+                live: live.mask.clone(),
+            }));
+        }
+        Next::Wait { why, until } => {
+            decisions.push(Decision::Waiting { action: Action::Rotate, until: *until, why: Some(*why) });
+        }
+        Next::Nothing | Next::Accept { .. } | Next::Rotate(_) => {}
+    }
+    Ok(None)
+}
+
+/// The fields that differ, as far as they are to be changed: what somebody asks for by name leaves them alone.
+fn fields_of(inputs: &Inputs<'_>, entry: &Entry<'_>, live: &LiveKey) -> Vec<FieldChange> {
+    match inputs.options.asked {
+        None => entry.fields.clone(),
+        Some(Asked::Revoke) => {
+            vec![FieldChange::ExpiresAt { before: live.expires_at, after: Some(inputs.now) }]
+        }
+        Some(Asked::Rotate { .. } | Asked::Accept) => Vec::new(),
+    }
 }
 
 /// The reset that is due, with when the last one was.

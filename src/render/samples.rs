@@ -308,7 +308,7 @@ pub(super) fn all_fields() -> Vec<FieldChange> {
 pub(super) fn empty_plan() -> Plan {
     Plan {
         settled: Vec::new(),
-        seen: std::collections::BTreeSet::new(),
+        seen: BTreeSet::new(),
         organisation: Some(OrganisationId::new("a1b2c3d4-5e6f-4a7b-8c9d-0e1f2a3b4c5d")),
         now: time("2026-11-22T10:04:31Z"),
         running_key: Some("ci-plan".to_owned()),

@@ -40,9 +40,9 @@ pub(super) fn probe(target: &Path, is_sink: bool, folder: Option<&Path>) -> Resu
 }
 
 /// A sink's file holds the secret and nothing else, not even a newline.
-pub(super) fn write(target: &Path, folder: Option<&Path>, secret: &Secret) -> Result<(), SinkError> {
+pub(super) fn write(target: &Path, folder: Option<&Path>, content: &[u8]) -> Result<(), SinkError> {
     let path = safe_path(target, true, folder)?;
-    replace(&path, secret.expose().as_bytes()).map_err(|source| SinkError::Io { path, source })
+    replace(&path, content).map_err(|source| SinkError::Io { path, source })
 }
 
 /// The secret in a sink's file.

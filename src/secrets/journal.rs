@@ -158,7 +158,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let journal = Journal::at(folder.path(), "one".to_owned());
         journal.tidy().unwrap();
-        fs::write(folder.path().join("journal.jsonl"), vec![b'\n'; (LARGE + 1) as usize]).unwrap();
+        fs::write(folder.path().join("journal.jsonl"), vec![b'\n'; usize::try_from(LARGE).unwrap() + 1])
+            .unwrap();
         journal.tidy().unwrap();
         assert!(folder.path().join("journal.1.jsonl").exists());
         assert!(!folder.path().join("journal.jsonl").exists());

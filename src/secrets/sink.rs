@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{command, env_file, file_sink};
+use super::{age_file, command, env_file, file_sink};
 use crate::killpoint;
 use crate::model::{Delivery, KeyAddress, KeyId, Mask, Secret, Target};
 
@@ -154,7 +154,14 @@ impl Sinks {
             Target::File { path, .. } if delivery.sink.is_none() => {
                 file_sink::append_line(path, address, id, secret)?;
             }
-            Target::File { path, .. } => file_sink::write(path, folder, secret)?,
+            Target::File { path, recipients } if recipients.is_empty() => {
+                file_sink::write(path, folder, secret.expose().as_bytes())?;
+            }
+            Target::File { path, recipients } => {
+                let file = age_file::encrypt(recipients, secret)
+                    .map_err(|source| SinkError::Io { path: path.clone(), source })?;
+                file_sink::write(path, folder, &file)?;
+            }
             Target::EnvFile { path, variable } => {
                 let path = file_sink::safe_path(path, true, folder)?;
                 env_file::write(&path, variable, secret).map_err(|source| SinkError::Io { path, source })?;

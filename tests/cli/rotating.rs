@@ -24,7 +24,7 @@ fn delivered() -> Rehearsal {
 fn now_says(rehearsal: &Rehearsal, secret: &str) {
     let file = rehearsal.folder.read("keys.yaml");
     let start = file.find("  - {name: fresh").unwrap();
-    rehearsal.folder.write("keys.yaml", &format!("{}{}", &file[..start], with(secret)));
+    rehearsal.folder.write("keys.yaml", &format!("{}{}", file.split_at(start).0, with(secret)));
 }
 
 fn id(rehearsal: &Rehearsal) -> String {
@@ -153,7 +153,7 @@ fn a_key_made_by_hand_is_a_question_with_three_answers() {
     let (rehearsal, secret) = make();
     let asked = rehearsal.run(&["plan"]).expect(4);
     asked.says("do the sinks have this key's secret?");
-    let mask = format!("{}*****{}", &secret[..2], &secret[secret.len() - 3..]);
+    let mask = format!("{}*****{}", secret.get(..2).unwrap(), secret.get(secret.len() - 3..).unwrap());
     asked.says(&mask);
     now_says(&rehearsal, &format!("delivered: \"{mask}\""));
     rehearsal.run(&["apply", "--yes"]).expect(0);

@@ -27,7 +27,6 @@ pub(crate) struct Count {
 pub(crate) struct Finding {
     pub(crate) what: &'static str,
     path: Vec<String>,
-    world: World,
 }
 
 impl fmt::Display for Finding {
@@ -36,7 +35,7 @@ impl fmt::Display for Finding {
         for event in &self.path {
             writeln!(f, "  {event}")?;
         }
-        write!(f, "{:#?}", self.world)
+        Ok(())
     }
 }
 
@@ -55,11 +54,11 @@ pub(crate) fn search(start: Start, rules: &Rules, limits: Limits) -> Result<Coun
     let mut at_rest = Vec::new();
     while let Some(index) = queue.pop_front() {
         if worlds.len() > limits.states {
-            return Err(finding(GIVEN_UP, index, &nodes, worlds[index].clone()));
+            return Err(finding(GIVEN_UP, index, &nodes));
         }
         let world = worlds[index].clone();
         if let Some(what) = world.fault(rules) {
-            return Err(finding(what, index, &nodes, world));
+            return Err(finding(what, index, &nodes));
         }
         if world.is_at_rest(rules) {
             at_rest.push(index);
@@ -84,17 +83,17 @@ pub(crate) fn search(start: Start, rules: &Rules, limits: Limits) -> Result<Coun
         }
     }
     match leads_to_rest.iter().position(|leads| !leads) {
-        Some(index) => Err(finding("no way to the end", index, &nodes, worlds[index].clone())),
+        Some(index) => Err(finding("no way to the end", index, &nodes)),
         None => Ok(Count { states: worlds.len(), at_rest: at_rest.len() }),
     }
 }
 
-fn finding(what: &'static str, mut index: usize, nodes: &[Node], world: World) -> Finding {
+fn finding(what: &'static str, mut index: usize, nodes: &[Node]) -> Finding {
     let mut path = Vec::new();
     while let Some((from, event)) = &nodes[index].from {
         path.push(event.clone());
         index = *from;
     }
     path.reverse();
-    Finding { what, path, world }
+    Finding { what, path }
 }

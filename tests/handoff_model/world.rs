@@ -28,10 +28,15 @@ pub(crate) enum Start {
     DueForRotation,
     /// A key that was made by hand.
     MadeByHand,
+    /// The same, and a person has put its secret into the sink.
+    StoredByHand,
+    /// Beside a finished key one that an old create left.
+    LeftOver,
 }
 
 impl Start {
-    pub(crate) const ALL: [Self; 3] = [Self::NoKey, Self::DueForRotation, Self::MadeByHand];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::NoKey, Self::DueForRotation, Self::MadeByHand, Self::StoredByHand, Self::LeftOver];
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -147,6 +152,12 @@ fn nonce_text(nonce: Number) -> String {
     format!("n{nonce}")
 }
 
+/// Numbers in the order in which they are met.
+fn renumber(map: &mut BTreeMap<Number, Number>, number: &mut Number) {
+    let next = Number::try_from(map.len()).unwrap();
+    *number = *map.entry(*number).or_insert(next);
+}
+
 impl Key {
     fn facts(&self) -> Facts {
         let standing = match &self.mark {
@@ -205,6 +216,20 @@ impl World {
                 world.sink = Some(0);
             }
             Start::MadeByHand => world.keys.push(key(MarkOf::Nothing)),
+            Start::StoredByHand => {
+                world.keys.push(key(MarkOf::Nothing));
+                world.sink = Some(0);
+            }
+            Start::LeftOver => {
+                world.keys.push(key(MarkOf::Committed {
+                    secret: 0,
+                    age: OLDEST,
+                    rotated: false,
+                    due: false,
+                }));
+                world.sink = Some(0);
+                world.keys.push(Key { id: 1, age: 2, secret: 1, previous: None, mark: MarkOf::New(0) });
+            }
         }
         world
     }
@@ -213,10 +238,6 @@ impl World {
     fn canonical(mut self) -> Self {
         self.keys.sort_by_key(|key| key.id);
         let (mut ids, mut secrets, mut nonces) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        fn renumber(map: &mut BTreeMap<Number, Number>, number: &mut Number) {
-            let next = Number::try_from(map.len()).unwrap();
-            *number = *map.entry(*number).or_insert(next);
-        }
         let of_mark = |mark: &mut MarkOf, secrets: &mut _, nonces: &mut _| match mark {
             MarkOf::Nothing => {}
             MarkOf::New(nonce) => renumber(nonces, nonce),
@@ -243,8 +264,12 @@ impl World {
         for run in &mut self.runs {
             for slot in &mut run.slots {
                 renumber(&mut nonces, &mut slot.nonce);
-                slot.id.iter_mut().for_each(|id| renumber(&mut ids, id));
-                slot.secret.iter_mut().for_each(|secret| renumber(&mut secrets, secret));
+                if let Some(id) = &mut slot.id {
+                    renumber(&mut ids, id);
+                }
+                if let Some(secret) = &mut slot.secret {
+                    renumber(&mut secrets, secret);
+                }
                 slot.age = slot.age.min(OLDEST);
             }
             match &mut run.flight {
@@ -281,7 +306,9 @@ impl World {
                         renumber(&mut secrets, secret);
                     }
                     seen.retain(|id| ids.contains_key(id));
-                    seen.iter_mut().for_each(|id| renumber(&mut ids, id));
+                    for id in seen.iter_mut() {
+                        renumber(&mut ids, id);
+                    }
                     *age = (*age).min(OLDEST);
                 }
                 Some(Flight::Delete(key)) => {
@@ -381,8 +408,13 @@ impl World {
     /// Whether this key is not as it should be: its secret is not the one in the sink, or not said to be, or due.
     fn needs_a_secret(&self, id: Number) -> bool {
         self.key(id).is_some_and(|key| {
-            !matches!(key.mark, MarkOf::Committed { secret, due: false, .. }
-                if secret == key.secret && self.sink == Some(secret))
+            let is_stored = self.sink == Some(key.secret);
+            match key.mark {
+                MarkOf::Committed { secret, due, .. } => due || secret != key.secret || !is_stored,
+                // Nobody has said that it is not stored.
+                MarkOf::Nothing => !is_stored || self.first_rotate,
+                MarkOf::New(_) => true,
+            }
         })
     }
 
@@ -416,8 +448,7 @@ impl World {
             Next::Deliver { nonce } => {
                 let slot = self.runs[run].slots.iter().find(|slot| nonce_text(slot.nonce) == nonce).unwrap();
                 let escrowed = slot.escrowed();
-                let left = escrowed.sent_at + escrowed.lease - now();
-                let left = SignedDuration::try_from(left).unwrap();
+                let left = (escrowed.sent_at + escrowed.lease).duration_since(now());
                 Planned::Begin(self.hand_off(Kind::Resume, Some(kept), Some(slot), left, rules))
             }
             Next::Rotate(_) => {
@@ -485,7 +516,7 @@ impl World {
         for index in 0..self.late.len() {
             let mut world = self.clone();
             let late = world.late.remove(index);
-            world.arrive(late);
+            world.arrive(&late);
             push("a late effect".to_owned(), false, world);
         }
         for run in 0..2 {
@@ -537,10 +568,14 @@ impl World {
         world
     }
 
-    fn arrive(&mut self, late: Late) {
-        match late {
-            Late::Create(nonce) => drop(self.create(nonce)),
-            Late::Rotate(id) => drop(self.rotate(id)),
+    fn arrive(&mut self, late: &Late) {
+        match *late {
+            Late::Create(nonce) => {
+                self.create(nonce);
+            }
+            Late::Rotate(id) => {
+                self.rotate(id);
+            }
             Late::Commit { id, secret, age, rotated } => self.commit(id, secret, age, rotated),
         }
     }
@@ -741,6 +776,10 @@ impl World {
         let mut world = self.clone();
         match rotates {
             None => {
+                let may_still_arrive = |late: &Late| matches!(late, Late::Create(nonce) if self.runs[run].slots.iter().any(|slot| slot.nonce == *nonce));
+                if self.late.iter().any(may_still_arrive) {
+                    world.wrong = Some("a create was repeated while the first one could still arrive");
+                }
                 let pair = world.create(*nonce);
                 go("", false, issue(world.clone(), pair), Event::Done);
                 go("loses the answer", true, world, Event::Lost);

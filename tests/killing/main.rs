@@ -19,7 +19,7 @@ fn stride() -> usize {
 }
 
 /// Runs each number on one of a few threads: a run mostly waits.
-fn side_by_side(numbers: Vec<usize>, work: impl Fn(usize) + Sync) {
+fn side_by_side(numbers: &[usize], work: impl Fn(usize) + Sync) {
     let next = AtomicUsize::new(0);
     let failed = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -45,7 +45,7 @@ fn killed_anywhere_it_comes_to_the_same_end() {
     let points = story.points();
     let tried: Vec<usize> = (1..=points.len()).step_by(stride()).collect();
     println!("{} points, of which {} are tried, with the disk kept", points.len(), tried.len());
-    side_by_side(tried, |number| {
+    side_by_side(&tried, |number| {
         let site = Site::of(&story);
         site.killed_at(number);
         site.finish();
@@ -61,7 +61,7 @@ fn killed_anywhere_with_its_disk_it_comes_to_the_same_end() {
     let points = story.points();
     let tried: Vec<usize> = (7..=points.len()).step_by(stride()).collect();
     println!("{} points, of which {} are tried, with the disk lost", points.len(), tried.len());
-    side_by_side(tried, |number| {
+    side_by_side(&tried, |number| {
         let site = Site::of(&story);
         site.killed_at(number);
         site.lose_the_disk();
@@ -74,7 +74,7 @@ fn killed_anywhere_with_its_disk_it_comes_to_the_same_end() {
 #[test]
 fn killed_again_and_again_side_by_side_it_comes_to_the_same_end() {
     let story = Story::new();
-    side_by_side((0..4).collect(), |seed| {
+    side_by_side(&[0, 1, 2, 3], |seed| {
         let site = Site::of(&story);
         // Points that differ from seed to seed and from run to run.
         for run in 0..3 {
@@ -99,7 +99,7 @@ fn whatever_befalls_a_call_it_comes_to_the_same_end() {
     ];
     let all: Vec<usize> = (0..calls.len() * faults.len()).step_by(stride().div_ceil(4)).collect();
     println!("{} calls, {} kinds of faults, {} tried", calls.len(), faults.len(), all.len());
-    side_by_side(all, |number| {
+    side_by_side(&all, |number| {
         let (call, (name, then)) = (&calls[number / faults.len()], &faults[number % faults.len()]);
         let site = Site::of(&story);
         site.fault(call, then);
@@ -115,7 +115,7 @@ fn whatever_befalls_a_call_it_comes_to_the_same_end() {
 fn two_runs_at_once_leave_one_key_per_entry() {
     let story = Story::new();
     let seeds = std::env::var("PORTKEY_SYNC_PAIRS").ok().and_then(|text| text.parse().ok()).unwrap_or(6);
-    side_by_side((0..seeds).collect(), |seed| {
+    side_by_side(&(0..seeds).collect::<Vec<_>>(), |seed| {
         let site = Site::of(&story);
         site.two_at_once(seed);
         site.advance("45m");

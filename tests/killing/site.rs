@@ -285,7 +285,7 @@ impl Site {
         args.extend([&APPLY[2], &APPLY[3]]);
         let (_, said) = self.run(&args, &[]);
         let start = said.find('{').unwrap();
-        serde_json::Deserializer::from_str(&said[start..]).into_iter().next().unwrap().unwrap()
+        serde_json::Deserializer::from_str(said.split_at(start).1).into_iter().next().unwrap().unwrap()
     }
 
     /// One key per entry; what each sink holds works and is the live secret; no program ran without need.
@@ -319,7 +319,7 @@ impl Site {
                 for secret in held {
                     let (status, _) = self.call(&secret, Method::GET, "/v1/models", &Value::Null);
                     assert_eq!(status, 200, "what a sink holds of {name} does not work");
-                    let (head, tail) = (&secret[..2], &secret[secret.len() - 3..]);
+                    let (head, tail) = (secret.get(..2).unwrap(), secret.get(secret.len() - 3..).unwrap());
                     assert_eq!(masks[&name], format!("{head}*****{tail}"), "{name}");
                 }
             }

@@ -88,6 +88,8 @@ sinks:
   who: {file: \"{nam}\"}
 keys: []
 "), @r#"
+k.yaml:5:27 error invalid-value: this is no recipient
+  hint: write `age1…`, `ssh-ed25519 …` or `ssh-rsa …`, the public half of a pair
 k.yaml:6:3 error missing-field: the sink `nothing` needs `file`, `env_file` or `command`
   hint: add one, as in `file: "secrets/{workspace}/{name}"`
 k.yaml:7:19 error exclusive-fields: `file` and `command` exclude each other
