@@ -111,6 +111,10 @@ fn users(page: u32) -> Call {
 }
 
 impl WriteApi for Writer {
+    fn use_key(&self, secret: &Secret) -> Result<(), ConnectError> {
+        self.transport.use_key(secret)
+    }
+
     async fn create_key(&self, body: &KeyCreate) -> Result<Created, ApiError> {
         let (kind, sub_kind) = body.kind.create_path();
         let call = Call::new(Verb::Post, &["api-keys", kind, sub_kind]).body(body);

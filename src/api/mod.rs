@@ -96,6 +96,9 @@ pub trait WriteApi: Send + Sync {
         id: &KeyId,
         transition_ms: Option<u64>,
     ) -> impl Future<Output = Result<Rotated, ApiError>> + Send;
+
+    /// Calls with this secret from now on, reads too: the run has replaced that of its own key.
+    fn use_key(&self, secret: &Secret) -> Result<(), ConnectError>;
 }
 
 /// One page of a list.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ use super::retry::{self, Gate, Next, Verb};
 use super::settings::{Base, ConnectError, Settings, key_header};
 
 /// A hundred rows are some hundred kilobytes; an answer beyond this is not what was asked for.
-const LONGEST_ANSWER: usize = 64 * 1024 * 1024;
+pub(super) const LONGEST_ANSWER: usize = 64 * 1024 * 1024;
 
 /// The explanation of a refusal is short.
 const LONGEST_REFUSAL: usize = 64 * 1024;
@@ -30,7 +30,7 @@ const LONGEST_DEADLINE: Duration = Duration::from_hours(24);
 /// The longest reason of a failed connection that is shown.
 const LONGEST_REASON: usize = 200;
 
-const KEY_HEADER: HeaderName = HeaderName::from_static("x-portkey-api-key");
+pub(super) const KEY_HEADER: HeaderName = HeaderName::from_static("x-portkey-api-key");
 
 const USER_AGENT: &str = concat!("portkey-sync/", env!("CARGO_PKG_VERSION"), " (+reconciler of API keys)");
 
@@ -38,7 +38,8 @@ const USER_AGENT: &str = concat!("portkey-sync/", env!("CARGO_PKG_VERSION"), " (
 pub(super) struct Transport {
     client: Client,
     base: Base,
-    key: HeaderValue,
+    /// Replaced when the run gives its own key a new secret.
+    key: RwLock<HeaderValue>,
     timeout: Duration,
     retry_deadline: Duration,
     max_attempts: u32,
@@ -143,7 +144,7 @@ impl Transport {
         Ok(Self {
             client: client(&base, ca_bundle.as_deref(), connect_timeout, timeout)?,
             base,
-            key,
+            key: RwLock::new(key),
             timeout,
             retry_deadline,
             max_attempts,
@@ -151,6 +152,16 @@ impl Transport {
             gate: Gate::new(backoff_base),
             clock: OnceLock::new(),
         })
+    }
+
+    fn key(&self) -> HeaderValue {
+        self.key.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Calls with this secret from now on.
+    pub(super) fn use_key(&self, secret: &crate::model::Secret) -> Result<(), ConnectError> {
+        *self.key.write().unwrap_or_else(PoisonError::into_inner) = key_header(secret)?;
+        Ok(())
     }
 
     pub(super) fn clock(&self) -> Option<ServerClock> {
@@ -221,7 +232,7 @@ impl Transport {
             Verb::Put => Method::PUT,
             Verb::Delete => Method::DELETE,
         };
-        let mut request = self.client.request(method, url).header(KEY_HEADER, self.key.clone());
+        let mut request = self.client.request(method, url).header(KEY_HEADER, self.key());
         if let Some(body) = &call.body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
         }
@@ -292,7 +303,7 @@ impl Transport {
         match serde_json::from_slice(&body) {
             // What shows a key is a key or a receipt, whatever else it says: no secret is given away.
             Ok(json) if is_refusal(&json) && !json.get("key").is_some_and(Value::is_string) => {
-                let said = refusal_in(&json, self.key.to_str().unwrap_or_default());
+                let said = refusal_in(&json, self.key().to_str().unwrap_or_default());
                 let (vendor_code, message) = (said.vendor_code, said.message);
                 Err(ErrorKind::Status(Answer { status, vendor_code, message, ..Answer::default() }))
             }
@@ -311,7 +322,7 @@ impl Transport {
             .filter(|_| status.is_redirection())
             .and_then(|text| destination(response.url(), text));
         let body = read(response, LONGEST_REFUSAL).await.unwrap_or_default();
-        let said = refusal(&body, self.key.to_str().unwrap_or_default());
+        let said = refusal(&body, self.key().to_str().unwrap_or_default());
         Answer {
             status: status.as_u16(),
             vendor_code: said.vendor_code,
@@ -376,14 +387,14 @@ fn certificates(path: &Path) -> Result<Vec<Certificate>, ConnectError> {
 }
 
 /// Why a body did not come in whole.
-enum Cut {
+pub(super) enum Cut {
     TooLong,
     TimedOut,
     Broken,
 }
 
 /// Reads the body into memory that is wiped afterwards, for it may hold a secret.
-async fn read(mut response: Response, limit: usize) -> Result<Zeroizing<Vec<u8>>, Cut> {
+pub(super) async fn read(mut response: Response, limit: usize) -> Result<Zeroizing<Vec<u8>>, Cut> {
     let mut body = Zeroizing::new(Vec::new());
     loop {
         match response.chunk().await {
@@ -427,7 +438,7 @@ fn not_sent(reason: String) -> ErrorKind {
 }
 
 /// The innermost cause, which is the one that says something.
-fn reason(error: &reqwest::Error) -> String {
+pub(super) fn reason(error: &reqwest::Error) -> String {
     let mut innermost: &dyn std::error::Error = error;
     while let Some(source) = innermost.source() {
         innermost = source;

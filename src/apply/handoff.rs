@@ -436,6 +436,13 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
         match self.writer.update_key(&issued.id, &body).await {
             Ok(accepted) => {
                 note_accepted(report, &accepted);
+                // The previous secret lives for its transition, but a run may be long.
+                if flight.change.running_key
+                    && self.options.running_key_is_known
+                    && let Err(error) = self.writer.use_key(&issued.secret)
+                {
+                    tracing::warn!(%error, "this run goes on with the previous secret of its key");
+                }
                 Event::Done
             }
             Err(error) => {

@@ -34,6 +34,8 @@ pub struct ApplyOptions {
     pub settle_within: Duration,
     /// What sinks need to know.
     pub sinks: Sinks,
+    /// Whether a change marked as the running key's is surely about it.
+    pub running_key_is_known: bool,
     /// Where new secrets are tried, for keys that ask for it.
     pub gateway: Option<Gateway>,
 }

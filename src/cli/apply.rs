@@ -90,6 +90,7 @@ async fn run_with(
         concurrency: usize::from(args.concurrency),
         verify_within: args.verify_for,
         settle_within: SETTLE_WITHIN,
+        running_key_is_known: plan.running_key.is_some(),
         sinks: Sinks {
             folder: desired.folder.clone(),
             allowed: args.planning.allow_commands.iter().cloned().collect(),
@@ -144,7 +145,8 @@ fn run_id() -> String {
 /// Where new secrets are tried.
 fn gateway(global: &GlobalArgs, session: &Session) -> Result<Option<Gateway>, CommandError> {
     let url = global.gateway_url.as_deref().unwrap_or(&session.base_url);
-    Gateway::connect(url, global.ca_bundle.as_deref(), global.timeout)
+    let connect_timeout = global.timeout.min(Duration::from_secs(10));
+    Gateway::connect(url, global.ca_bundle.as_deref(), connect_timeout, global.timeout)
         .map(Some)
         .map_err(|error| CommandError::new(error).code("connection"))
 }

@@ -51,6 +51,34 @@ fn no_run_that_works_shows_a_secret() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn no_rotation_shows_a_secret_not_to_the_program_that_takes_it_either() {
+    use std::os::unix::fs::PermissionsExt;
+    let key = "  - {name: fresh, workspace_id: prod, scopes: [completions.write], secret: {deliver_to: [store, dir]}}\n";
+    for format in FORMATS {
+        let rehearsal = Rehearsal::of(key);
+        let file = rehearsal.folder.read("keys.yaml");
+        let file = file.replace("sinks: {", "sinks: {store: {command: [./store.sh, \"{name}\"]}, ");
+        rehearsal.folder.write("keys.yaml", &file);
+        // What others can see of the program, and of the one that started it.
+        let script = "#!/bin/sh\ncat > secrets/stored\ncat /proc/$$/cmdline /proc/$$/environ /proc/$PPID/cmdline > seen\n";
+        rehearsal.folder.write("store.sh", script);
+        rehearsal.folder.write("secrets/.keep", "");
+        let executable = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(rehearsal.folder.join("store.sh"), executable).unwrap();
+        let allowed = ["--yes", "--allow-command", "./store.sh"];
+        let first = rehearsal.run(&[&["apply"][..], &allowed, &format].concat()).expect(0);
+        let plan = rehearsal.run(&[&["plan"][..], &format].concat()).expect(0);
+        let second = rehearsal.run(&[&["rotate", "fresh"][..], &allowed, &format].concat()).expect(0);
+        assert!(rehearsal.opens(&rehearsal.folder.read("secrets/stored")));
+        assert!(!rehearsal.folder.read("seen").is_empty());
+        search(&rehearsal, &[first, plan, second]);
+        let journal = rehearsal.folder.read(".portkey-sync/journal.jsonl");
+        assert!(rehearsal.secrets().iter().all(|secret| !journal.contains(secret.as_str())));
+    }
+}
+
 #[test]
 fn no_run_that_fails_shows_a_secret() {
     let faults = [

@@ -278,3 +278,65 @@ fn a_year_of_max_age_rotates_on_the_right_days_and_never_within_a_transition() {
     let expected: Vec<i32> = (1..=last / 30).map(|n| n * 30).collect();
     assert_eq!(days, expected);
 }
+
+#[test]
+fn the_running_key_is_rotated_last_and_the_run_goes_on_with_the_new_secret() {
+    let rehearsal = Rehearsal::of(KEY);
+    let scopes = rehearsal.named("admin")[0]["scopes"].clone();
+    let file = rehearsal.folder.read("keys.yaml");
+    let own = "type: organisation-service, secret: {deliver_to: [dir], first: rotate}";
+    rehearsal.folder.write("keys.yaml", &format!("{file}  - {{name: admin, {own}, scopes: {scopes}}}\n"));
+    rehearsal.advance("1h");
+    let ended = rehearsal.run(&["apply", "--yes", "--format", "json"]).expect(0).json();
+    assert_eq!(ended["changes"].as_array().unwrap().len(), 2);
+    let secret = rehearsal.folder.read("secrets/organisation/admin");
+    let requests = rehearsal.requests();
+    assert!(requests.iter().rev().take_while(|request| !request.path.ends_with("/rotate")).count() >= 2);
+    assert_eq!(rehearsal.keys_seen_by(&secret).len(), rehearsal.keys().len());
+}
+
+#[test]
+fn portkeys_own_schedule_is_found_out_and_the_sink_gets_a_live_secret_again() {
+    let rehearsal = delivered();
+    let before = rehearsal.folder.read(FRESH);
+    let policy =
+        json!({"rotation_policy": {"rotation_period": "weekly", "key_transition_period_ms": 1_800_000}});
+    rehearsal.put(&id(&rehearsal), &policy);
+    rehearsal.advance("192h");
+    assert!(!rehearsal.opens(&before), "nobody was told");
+    rehearsal.run(&["plan"]).expect(0).says("somebody else has replaced it");
+    rehearsal.run(&["apply", "--yes"]).expect(0);
+    assert!(rehearsal.opens(&rehearsal.folder.read(FRESH)));
+    rehearsal.converges();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_sink_that_fails_on_the_third_key_leaves_one_key_to_finish() {
+    use std::os::unix::fs::PermissionsExt;
+    let keys: String = (0..5)
+        .map(|n| {
+            format!(
+                "  - {{name: svc-{n}, workspace_id: prod, scopes: [completions.write], secret: {{deliver_to: [store]}}}}\n"
+            )
+        })
+        .collect();
+    let rehearsal = Rehearsal::of(&keys);
+    let file = rehearsal.folder.read("keys.yaml");
+    let file = file.replace("sinks: {", "sinks: {store: {command: [./store.sh, \"{name}\"]}, ");
+    rehearsal.folder.write("keys.yaml", &file);
+    let script = "#!/bin/sh\ncat > got-$1\necho x >> calls\ntest $(wc -l < calls) -ne 3\n";
+    rehearsal.folder.write("store.sh", script);
+    fs::set_permissions(rehearsal.folder.join("store.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+    let args = ["apply", "--yes", "--allow-command", "./store.sh", "--concurrency", "1"];
+    let ended = rehearsal.run(&args).expect(3);
+    ended.says("did not take it");
+    assert_eq!(rehearsal.folder.held().len(), 1);
+    assert_eq!(rehearsal.folder.read("calls").lines().count(), 5, "the others do not wait for it");
+    rehearsal.run(&args).expect(0);
+    assert_eq!(rehearsal.folder.read("calls").lines().count(), 6, "only what failed is tried again");
+    assert_eq!(rehearsal.folder.held(), Vec::<String>::new());
+    for n in 0..5 {
+        assert!(rehearsal.opens(&rehearsal.folder.read(&format!("got-svc-{n}"))));
+    }
+}

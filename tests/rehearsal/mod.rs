@@ -92,6 +92,7 @@ impl Rehearsal {
             // Nobody else creates keys here.
             settle_within: Duration::ZERO,
             sinks: Sinks { folder: Some(self.folder.path().to_owned()), ..Sinks::default() },
+            running_key_is_known: true,
             gateway: None,
         };
         let work = self.folder.path().join("work");
