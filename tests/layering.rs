@@ -45,6 +45,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
             "report",
             "apply",
             "secrets",
+            "handoff",
             "render",
             "import",
             "emulator",

@@ -110,14 +110,12 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
         for delivery in &flight.commit.deliveries {
             let (to, sinks) = (delivery.clone(), self.options.sinks.clone());
             if let Err(error) = on_disk(move || sinks.probe(&to)).await {
-                let done = match change.request {
-                    Request::Create { .. } => "created",
-                    _ => "given a new secret",
+                let what = match change.request {
+                    Request::Create { .. } => "the key was not created",
+                    Request::Deliver { .. } => "the secret in the escrow was not delivered",
+                    _ => "the key was not given a new secret",
                 };
-                let what = format!(
-                    "the key was not {done}, since {} could not take its secret",
-                    sink_name(delivery)
-                );
+                let what = format!("{what}, since {} could not take its secret", sink_name(delivery));
                 return Progress::Over(Outcome::Failed(local_failure(&what, &error, error.hint())));
             }
         }

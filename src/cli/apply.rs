@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::api::Gateway;
 use crate::apply::{ApplyOptions, Stop, apply};
 use crate::desired::Desired;
+use crate::model::Target;
 use crate::plan::{Asked, Plan};
 use crate::render::{self, text::Mode};
 use crate::report::{Event, Report};
@@ -86,6 +87,12 @@ async fn run_with(
         confirm(&plan, format)?;
     }
 
+    if std::env::var_os("CI").is_some() && leaves_plain_files(&plan) {
+        output.complain(
+            "warning: this looks like a CI runner, whose disk vanishes, and new secrets go to plain files only; \
+             docs/sinks.md has other sinks\n",
+        );
+    }
     let options = ApplyOptions {
         concurrency: usize::from(args.concurrency),
         verify_within: args.verify_for,
@@ -135,6 +142,17 @@ fn lock_failed(error: LockError) -> CommandError {
             .exit(Exit::Refused),
         LockError::Io { .. } => CommandError::new(error).code("locked"),
     }
+}
+
+/// Whether a new secret of this plan goes nowhere but to unencrypted files.
+fn leaves_plain_files(plan: &Plan) -> bool {
+    let is_plain = |target: &Target| match target {
+        Target::File { recipients, .. } => recipients.is_empty(),
+        Target::EnvFile { .. } => true,
+        Target::Command { .. } => false,
+    };
+    let mut commits = plan.changes.iter().filter_map(|change| change.request.commit());
+    commits.any(|commit| commit.deliveries.iter().all(|delivery| is_plain(&delivery.target)))
 }
 
 /// Names this run in the journal.
