@@ -1,7 +1,7 @@
 //! The recipes of docs/sinks.md, word for word, with stand-ins for the programs.
 
 #![cfg(unix)]
-#![expect(clippy::indexing_slicing, reason = "a failed test panics")]
+#![expect(clippy::unwrap_used, reason = "a failed test panics")]
 
 use std::collections::BTreeSet;
 use std::fs;
