@@ -340,3 +340,26 @@ fn a_sink_that_fails_on_the_third_key_leaves_one_key_to_finish() {
         assert!(rehearsal.opens(&rehearsal.folder.read(&format!("got-svc-{n}"))));
     }
 }
+
+#[test]
+fn wait_sits_out_the_rest_of_a_transition() {
+    let rehearsal = delivered();
+    rehearsal.run(&["rotate", "fresh", "--yes"]).expect(0);
+    let second = rehearsal.folder.read(FRESH);
+    rehearsal.advance("1797s");
+    rehearsal.run(&["rotate", "fresh", "--yes"]).expect(0).says("gets a new secret");
+    assert_eq!(rehearsal.folder.read(FRESH), second);
+    rehearsal.run(&["rotate", "fresh", "--yes", "--wait"]).expect(0).says("waiting until");
+    assert_ne!(rehearsal.folder.read(FRESH), second);
+    rehearsal.converges();
+}
+
+#[test]
+fn until_holds_a_rotation_back() {
+    let rehearsal = delivered();
+    rotate_by_hand(&rehearsal);
+    now_says(&rehearsal, "until: 2099-01-01");
+    rehearsal.forget_requests();
+    rehearsal.run(&["apply", "--yes"]).expect(0).says("2099-01-01");
+    assert_eq!(rotations(&rehearsal), 0);
+}
