@@ -26,7 +26,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("desired", &["model", "diagnostic", "scopes", "secrets"]),
     ("live", &["model", "api"]),
     ("diff", &["model", "diagnostic", "desired", "live"]),
-    ("plan", &["model", "diagnostic", "desired", "live", "diff", "handoff"]),
+    ("plan", &["model", "diagnostic", "scopes", "desired", "live", "diff", "handoff"]),
     ("report", &["model", "plan"]),
     ("apply", &["model", "api", "live", "diff", "plan", "report", "secrets", "handoff"]),
     ("render", &["model", "diagnostic", "scopes", "desired", "diff", "plan", "report", "handoff"]),

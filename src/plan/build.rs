@@ -6,8 +6,9 @@ use jiff::Timestamp;
 
 use super::secret::{self, Rival};
 use super::{
-    Action, Asked, Blocked, BlockedReason, Candidate, Change, DESCRIPTION_LIMIT, Harm, Inputs, KeySnapshot,
-    Note, Plan, Prune, Reason, Request, UnmentionedKey, Waiting, guards, marks, rename, request,
+    Action, Asked, Blocked, BlockedReason, Candidate, Causes, Change, DESCRIPTION_LIMIT, Harm, Inputs,
+    KeySnapshot, Note, Plan, Prune, Reason, Request, UnmentionedKey, Waiting, guards, marks, rename, request,
+    risk,
 };
 use crate::desired::{DesiredKey, Presence};
 use crate::diagnostic::nearest;
@@ -102,6 +103,7 @@ fn plan_for(inputs: &Inputs<'_>, diff: &Diff<'_>, rivals: Vec<Rival>) -> Plan {
     rename::block_look_alikes(diff, inputs, &mut changes, &mut blocked);
     changes.sort_by(|a, b| a.address.cmp(&b.address).then_with(|| id_of(a).cmp(&id_of(b))));
     blocked.sort_by(|a, b| a.address.cmp(&b.address));
+    risk::assess(&mut changes, now);
     let refusals = guards::refusals(inputs, &changes, blocked.len());
 
     let notes = notes(inputs, &changes);
@@ -231,6 +233,8 @@ fn deletion(address: KeyAddress, live: &LiveKey, reason: Reason) -> Change {
         reason: Some(reason),
         request: Request::Delete { id: live.id.clone() },
         running_key: false,
+        risks: Vec::new(),
+        causes: Causes::default(),
     }
 }
 
@@ -322,6 +326,8 @@ fn decide_update(
         reason,
         request: Request::Update { id: live.id.clone(), body: Box::new(body) },
         running_key: running,
+        risks: Vec::new(),
+        causes: Causes::default(),
     })));
     Ok(decisions)
 }
@@ -421,6 +427,8 @@ fn decide_create(inputs: &Inputs<'_>, entry: &Entry<'_>) -> Decision {
         reason: None,
         request: Request::Create { body: Box::new(body), commit },
         running_key: false,
+        risks: Vec::new(),
+        causes: Causes::default(),
     }))
 }
 
