@@ -20,6 +20,7 @@ fn storm(seed: u64) -> FaultScript {
         {"name": "lost", "probability": 0.08, "then": {"drop_after": true}},
         {"name": "lost by a reset", "probability": 0.05, "then": {"reset_after": true}},
         {"name": "proxy", "probability": 0.05, "then": {"status": 502, "envelope": "html"}},
+        {"name": "proxy after the effect", "probability": 0.05, "then": {"status_after": 504, "envelope": "html"}},
         {"name": "busy", "probability": 0.05, "then": {"status": 429}},
         {"name": "cut short", "probability": 0.05, "then": {"truncate_body": 20}},
         {"name": "garbage", "probability": 0.05, "then": {"garbage_body": true}},
