@@ -1,6 +1,9 @@
 //! Why nothing at all is written, and what else a person should know.
 
+<<<<<<< HEAD
 use super::{At, Risk};
+=======
+>>>>>>> main
 use crate::model::{Escrowed, KeyAddress, OrganisationId};
 
 /// Why nothing at all will be written.
@@ -80,4 +83,11 @@ pub enum Note {
     ListUnstable,
     /// The escrow holds a secret that nothing in the files delivers.
     HeldWithoutKey(Escrowed),
+    /// The escrow holds the live secret of a key, and nobody here can read it.
+    RescueCopy(Escrowed),
+    /// A new secret that was to be tried on the gateway, which takes no organisation keys (portkey-api.md 5).
+    NotTried {
+        /// Whose secret it is.
+        address: KeyAddress,
+    },
 }
