@@ -6,14 +6,9 @@ use jiff::Timestamp;
 
 use super::secret::{self, Rival};
 use super::{
-<<<<<<< HEAD
     Action, Asked, Blocked, BlockedReason, Candidate, Causes, Change, DESCRIPTION_LIMIT, Harm, Inputs,
-    KeySnapshot, Note, Plan, Prune, Reason, Request, UnmentionedKey, Waiting, guards, marks, rename, request,
+    KeySnapshot, Plan, Prune, Reason, Request, UnmentionedKey, Waiting, guards, marks, notes, rename, request,
     risk,
-=======
-    Action, Asked, Blocked, BlockedReason, Candidate, Change, DESCRIPTION_LIMIT, Harm, Inputs, KeySnapshot,
-    Plan, Prune, Reason, Request, UnmentionedKey, Waiting, guards, marks, notes, rename, request,
->>>>>>> main
 };
 use crate::desired::{DesiredKey, Presence};
 use crate::diagnostic::nearest;
