@@ -2,7 +2,6 @@
 
 use super::{At, Risk};
 use crate::model::{Escrowed, KeyAddress, OrganisationId};
-use crate::model::{Escrowed, KeyAddress, OrganisationId};
 
 /// Why nothing at all will be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
