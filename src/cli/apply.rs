@@ -12,13 +12,14 @@ use crate::apply::{ApplyOptions, Stop, apply};
 use crate::desired::Desired;
 use crate::model::Target;
 use crate::plan::{Asked, Plan};
-use crate::render::{self, text::Mode};
+use crate::render::{self, json::lines, text::Mode};
 use crate::report::{Event, Report};
 use crate::secrets::{Escrow, Journal, LockError, Sinks, WorkLock};
 
-use super::args::{ApplyArgs, GlobalArgs, OutputFormat};
+use super::args::{ApplyArgs, GlobalArgs};
 use super::exit::Exit;
 use super::failure::CommandError;
+use super::formats::ApplyFormat;
 use super::output::Output;
 use super::session::Session;
 use super::{planning, validate};
@@ -32,7 +33,7 @@ pub(super) async fn run(
     asked: Option<Asked>,
     output: &Output,
 ) -> Result<Exit, CommandError> {
-    let format = args.planning.format;
+    let format = args.format.into();
     let desired = match asked {
         None => validate::read(global, format, output),
         Some(_) => validate::read_for(&args.planning.targets, global, format, output),
@@ -52,7 +53,7 @@ async fn run_with(
     desired: &Desired,
     session: &Session,
 ) -> Result<Exit, CommandError> {
-    let format = args.planning.format;
+    let format = args.format;
     // Before the plan: what an earlier run left is looked at, and finished, by one run at a time.
     let _lock = WorkLock::take(&global.work_dir).map_err(lock_failed)?;
     Escrow::at(&global.work_dir).sweep();
@@ -63,12 +64,21 @@ async fn run_with(
         tokio::time::sleep(left + Duration::from_secs(1)).await;
         plan = planning::make(global, &args.planning, asked, desired, session).await?;
     }
-    if format == OutputFormat::Text {
-        output.data(&planning::text(global, &args.planning, desired, &plan, Mode::AboutToApply, output));
+    match format {
+        ApplyFormat::Text => {
+            let files = validate::files_name(global);
+            let context =
+                planning::context(global, &args.planning, desired, &plan, Mode::AboutToApply, &files);
+            output.data(&render::text::plan(&plan, &context, &output.stdout));
+        }
+        ApplyFormat::Json => {}
+        ApplyFormat::Jsonl => output.data(&lines::plan(&plan)),
     }
     if !plan.refusals.is_empty() || (plan.changes.is_empty() && plan.needs_a_person()) {
-        if format == OutputFormat::Json {
-            output.data(&render::json::plan(&plan));
+        match format {
+            ApplyFormat::Text => {}
+            ApplyFormat::Json => output.data(&render::json::plan(&plan)),
+            ApplyFormat::Jsonl => output.data(&lines::refused(&plan, Exit::Refused.code())),
         }
         return Ok(Exit::Refused);
     }
@@ -124,9 +134,13 @@ async fn run_with(
 
     let exit = exit(&plan, &report);
     match format {
-        OutputFormat::Json => output.data(&render::json::report(&report, &plan, exit.code())),
-        OutputFormat::Text if plan.changes.is_empty() => {}
-        OutputFormat::Text => {
+        ApplyFormat::Json => output.data(&render::json::report(&report, &plan, exit.code())),
+        ApplyFormat::Jsonl => {
+            output.data(&lines::verified(&report));
+            output.data(&lines::report(&report, &plan, exit.code()));
+        }
+        ApplyFormat::Text if plan.changes.is_empty() => {}
+        ApplyFormat::Text => {
             output.data(&render::text::report(&report, &plan, Some(exit.code()), &output.stdout));
         }
     }
@@ -182,8 +196,8 @@ fn exit(plan: &Plan, report: &Report) -> Exit {
 }
 
 /// Asks; anything but `yes` declines, and without a terminal nothing is guessed.
-fn confirm(plan: &Plan, format: OutputFormat) -> Result<(), CommandError> {
-    if !std::io::stdin().is_terminal() || format == OutputFormat::Json {
+fn confirm(plan: &Plan, format: ApplyFormat) -> Result<(), CommandError> {
+    if !std::io::stdin().is_terminal() || format != ApplyFormat::Text {
         return Err(CommandError::message("there is nobody to ask: standard input is no terminal")
             .code("nobody-to-ask")
             .hint("say --yes to apply whatever the plan is")
@@ -240,17 +254,18 @@ struct Progress {
     bar: ProgressBar,
     total: usize,
     done: AtomicUsize,
+    format: ApplyFormat,
 }
 
 impl Progress {
-    fn new(total: usize, output: &Output, format: OutputFormat) -> Self {
-        let on_terminal = std::io::stderr().is_terminal() && format == OutputFormat::Text && !output.quiet;
+    fn new(total: usize, output: &Output, format: ApplyFormat) -> Self {
+        let on_terminal = std::io::stderr().is_terminal() && format == ApplyFormat::Text && !output.quiet;
         let target = if on_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(total as u64), target);
         if let Ok(style) = ProgressStyle::with_template("  [{bar:38}] {pos} of {len}  {wide_msg}") {
             bar.set_style(style.progress_chars("=> "));
         }
-        Self { bar, total, done: AtomicUsize::new(0) }
+        Self { bar, total, done: AtomicUsize::new(0), format }
     }
 
     fn show(&self, event: &Event<'_>, plan: &Plan, output: &Output) {
@@ -258,6 +273,9 @@ impl Progress {
             Event::Finished { .. } => self.done.fetch_add(1, Ordering::SeqCst) + 1,
             Event::Started { .. } | Event::Verifying { .. } => self.done.load(Ordering::SeqCst),
         };
+        if self.format == ApplyFormat::Jsonl {
+            output.data(&lines::event(event, done, self.total));
+        }
         let line = render::text::event_line(event, plan, done, self.total, &output.stderr);
         if self.bar.is_hidden() {
             if let Some(line) = line {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::formats::{ApplyFormat, PlanFormat, ValidateFormat};
 use crate::plan::Risk;
 
 pub(super) const DEFAULT_BASE_URL: &str = "https://api.portkey.ai/v1";
@@ -150,28 +151,17 @@ pub(super) enum LogFormat {
     Json,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum OutputFormat {
-    /// For people
-    Text,
-    /// For programs; covers errors too
-    Json,
-}
-
 #[derive(Debug, Args)]
 pub(super) struct ValidateArgs {
     /// How to answer
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(super) format: OutputFormat,
+    pub(super) format: ValidateFormat,
 }
 
 /// What decides a plan; the same for `plan` and `apply`.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one option")]
 pub(super) struct PlanningArgs {
-    /// How to answer
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(super) format: OutputFormat,
     /// Only this key, by its address or an unambiguous tail of it; may be given several times
     #[arg(long = "target", value_name = "ADDRESS")]
     pub(super) targets: Vec<String>,
@@ -217,6 +207,9 @@ pub(super) struct PlanningArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct PlanArgs {
+    /// How to answer
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: PlanFormat,
     #[command(flatten)]
     pub(super) planning: PlanningArgs,
     /// End with 2 if there are changes
@@ -226,6 +219,9 @@ pub(super) struct PlanArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ApplyArgs {
+    /// How to answer
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: ApplyFormat,
     #[command(flatten)]
     pub(super) planning: PlanningArgs,
     /// Do not ask
@@ -322,6 +318,8 @@ pub(super) enum SchemaOf {
     Plan,
     /// `apply --format json`
     Report,
+    /// One line of `apply --format jsonl`
+    Events,
     /// `validate --format json`, and what any command says about wrong files with `--format json`
     Diagnostics,
     /// Other errors with `--format json`

@@ -13,9 +13,10 @@ use crate::diff::diff;
 use crate::import::{ImportOptions, import};
 use crate::live::{Names, hydrate, refresh};
 
-use super::args::{GlobalArgs, ImportArgs, OutputFormat};
+use super::args::{GlobalArgs, ImportArgs};
 use super::exit::Exit;
 use super::failure::CommandError;
+use super::formats::OutputFormat;
 use super::output::Output;
 use super::session::Session;
 use super::{planning, validate};

@@ -7,6 +7,7 @@ mod args;
 mod emulator;
 mod exit;
 mod failure;
+mod formats;
 mod import;
 mod output;
 mod planning;
@@ -22,9 +23,10 @@ use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use tracing_subscriber::EnvFilter;
 
-use args::{Cli, Command, GlobalArgs, LogFormat, OutputFormat, RevokeArgs, RotateArgs};
+use args::{Cli, Command, GlobalArgs, LogFormat, RevokeArgs, RotateArgs};
 pub use exit::Exit;
 use failure::CommandError;
+use formats::OutputFormat;
 use output::Output;
 
 use crate::plan::Asked;
@@ -48,11 +50,11 @@ fn execute(cli: Cli) -> Exit {
         Err(error) => return fail(&CommandError::new(error), OutputFormat::Text, &output),
     };
     let format = match &command {
-        Command::Validate(args) => args.format,
-        Command::Plan(args) => args.planning.format,
-        Command::Apply(args) => args.planning.format,
-        Command::Rotate(args) => args.apply.planning.format,
-        Command::Revoke(args) => args.apply.planning.format,
+        Command::Validate(args) => args.format.into(),
+        Command::Plan(args) => args.format.into(),
+        Command::Apply(args) => args.format.into(),
+        Command::Rotate(args) => args.apply.format.into(),
+        Command::Revoke(args) => args.apply.format.into(),
         Command::Import(_)
         | Command::Emulator(_)
         | Command::Schema(_)
@@ -94,15 +96,7 @@ fn execute(cli: Cli) -> Exit {
 }
 
 fn fail(error: &CommandError, format: OutputFormat, output: &Output) -> Exit {
-    let (message, causes) = error.chain();
-    match format {
-        OutputFormat::Text => {
-            output.complain(&render::text::failure(&message, &causes, &[], &error.hints, &output.stderr));
-        }
-        OutputFormat::Json => {
-            output.data(&render::json::error(error.code, &message, &causes, &error.hints, error.exit.code()));
-        }
-    }
+    formats::error(error, format, output);
     error.exit
 }
 
@@ -175,14 +169,18 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> Exit {
         NEIGHBOURS.iter().find(|(theirs, _)| *theirs == word).map(|(_, ours)| *ours)
     });
     let hint = ours.map(|ours| format!("here it is: {ours}"));
-    let wants_json = arguments.windows(2).any(|pair| {
-        pair.first().is_some_and(|arg| arg == "--format") && pair.last().is_some_and(|arg| arg == "json")
-    }) || arguments.iter().any(|argument| argument == "--format=json");
-    if wants_json {
-        let text = error.to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        let hints: Vec<String> = hint.into_iter().collect();
-        write_stdout(&render::json::error("usage", message, &[], &hints, Exit::Usage.code()));
+    let asked_for = |format: &str| {
+        arguments.windows(2).any(|pair| {
+            pair.first().is_some_and(|arg| arg == "--format") && pair.last().is_some_and(|arg| arg == format)
+        }) || arguments.iter().any(|argument| *argument == *format!("--format={format}"))
+    };
+    let text = error.to_string();
+    let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    let (hints, exit): (Vec<String>, _) = (hint.iter().cloned().collect(), Exit::Usage.code());
+    if asked_for("json") {
+        write_stdout(&render::json::error("usage", message, &[], &hints, exit));
+    } else if asked_for("jsonl") {
+        write_stdout(&render::json::lines::error("usage", message, &[], &hints, exit));
     } else {
         let shown = error.print();
         drop(shown);

@@ -8,29 +8,31 @@ use crate::live::{Live, Names, RefreshError, RunningKey, hydrate, look_for, refr
 use crate::model::{Escrowed, KeyAddress, KeyId, Mask, Target};
 use crate::plan::{Absence, Asked, Contract, Inputs, Plan, PlanOptions, Prune, plan};
 use crate::render::text::{Mode, PlanContext};
-use crate::render::{self, Verbosity};
+use crate::render::{self, Verbosity, markdown};
 use crate::secrets::{Escrow, Identities, Sinks};
 
-use super::args::{DEFAULT_BASE_URL, DEFAULT_WORK_DIR, GlobalArgs, OutputFormat, PlanArgs, PlanningArgs};
+use super::args::{DEFAULT_BASE_URL, DEFAULT_WORK_DIR, GlobalArgs, PlanArgs, PlanningArgs};
 use super::exit::Exit;
 use super::failure::CommandError;
+use super::formats::{self, PlanFormat};
 use super::output::Output;
 use super::session::Session;
 use super::validate;
 
 pub(super) async fn run(global: &GlobalArgs, args: &PlanArgs, output: &Output) -> Result<Exit, CommandError> {
-    let format = args.planning.format;
-    let Some(desired) = validate::read(global, format, output) else { return Ok(Exit::Failed) };
+    let Some(desired) = validate::read(global, args.format.into(), output) else { return Ok(Exit::Failed) };
     let session = Session::open(global, output).await?;
     let plan = make(global, &args.planning, None, &desired, &session).await;
     session.close().await;
     let plan = plan?;
-    match format {
-        OutputFormat::Json => output.data(&render::json::plan(&plan)),
-        OutputFormat::Text => {
-            output.data(&text(global, &args.planning, &desired, &plan, Mode::Preview, output));
-        }
-    }
+    let files = validate::files_name(global);
+    let context = context(global, &args.planning, &desired, &plan, Mode::Preview, &files);
+    output.data(&match args.format {
+        PlanFormat::Text => render::text::plan(&plan, &context, &output.stdout),
+        PlanFormat::Json => render::json::plan(&plan),
+        PlanFormat::Markdown => markdown::plan(&plan, &context, markdown::GITHUB_LIMIT),
+        PlanFormat::Github => render::github::plan(&plan, &context, &formats::paths()),
+    });
     Ok(if plan.needs_a_person() {
         Exit::Refused
     } else if args.detailed_exitcode && !plan.changes.is_empty() {
@@ -40,23 +42,22 @@ pub(super) async fn run(global: &GlobalArgs, args: &PlanArgs, output: &Output) -
     })
 }
 
-/// The plan as text.
-pub(super) fn text(
+/// What a plan does not know about itself.
+pub(super) fn context<'a>(
     global: &GlobalArgs,
     args: &PlanningArgs,
-    desired: &Desired,
+    desired: &'a Desired,
     plan: &Plan,
     mode: Mode,
-    output: &Output,
-) -> String {
-    let context = PlanContext {
+    files: &'a str,
+) -> PlanContext<'a> {
+    PlanContext {
         scope_sets: &desired.scope_sets,
-        files: &validate::files_name(global),
+        files,
         verbosity: if global.verbose > 0 { Verbosity::Verbose } else { Verbosity::Normal },
         next_command: Some(next_command(global, args, plan)),
         mode,
-    };
-    render::text::plan(plan, &context, &output.stdout)
+    }
 }
 
 /// The command that applies exactly this plan.

@@ -4,21 +4,23 @@ use crate::desired::{Desired, DesiredKey, FileArgument, load};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::render;
 
-use super::args::{GlobalArgs, OutputFormat, ValidateArgs};
+use super::args::{GlobalArgs, ValidateArgs};
 use super::exit::Exit;
+use super::formats::{self, OutputFormat};
 use super::output::Output;
 
 pub(super) fn run(global: &GlobalArgs, args: &ValidateArgs, output: &Output) -> Exit {
     let loaded = load(&arguments(global), &mut std::io::stdin().lock());
     let valid = loaded.desired.is_some();
-    match args.format {
-        OutputFormat::Json => output.data(&render::json::diagnostics(&loaded.diagnostics, &loaded.sources)),
-        OutputFormat::Text => {
+    let files = files_name(global);
+    match formats::diagnostics(args.format.into(), &loaded.diagnostics, &loaded.sources, &files) {
+        Some(told) => output.data(&told),
+        None => {
             output.complain(&render::text::diagnostics(&loaded.diagnostics, &loaded.sources, &output.stderr));
             if let Some(desired) = &loaded.desired {
                 let keys = desired.keys.len();
                 let noun = if keys == 1 { "key" } else { "keys" };
-                output.data(&format!("{} is valid: {keys} {noun}\n", files_name(global)));
+                output.data(&format!("{files} is valid: {keys} {noun}\n"));
             }
         }
     }
@@ -28,8 +30,11 @@ pub(super) fn run(global: &GlobalArgs, args: &ValidateArgs, output: &Output) -> 
 /// Reads the files and shows every complaint; `None` if they cannot be used, and all has been said.
 pub(super) fn read(global: &GlobalArgs, format: OutputFormat, output: &Output) -> Option<Desired> {
     let loaded = load(&arguments(global), &mut std::io::stdin().lock());
-    if loaded.desired.is_none() && format == OutputFormat::Json {
-        output.data(&render::json::diagnostics(&loaded.diagnostics, &loaded.sources));
+    if loaded.desired.is_none()
+        && let Some(told) =
+            formats::diagnostics(format, &loaded.diagnostics, &loaded.sources, &files_name(global))
+    {
+        output.data(&told);
         return None;
     }
     let shown: Vec<_> = loaded
@@ -65,10 +70,11 @@ pub(super) fn read_for(
         );
         return Some(partial);
     }
-    if format == OutputFormat::Json {
-        output.data(&render::json::diagnostics(&loaded.diagnostics, &loaded.sources));
-    } else {
-        output.complain(&render::text::diagnostics(&loaded.diagnostics, &loaded.sources, &output.stderr));
+    match formats::diagnostics(format, &loaded.diagnostics, &loaded.sources, &files_name(global)) {
+        Some(told) => output.data(&told),
+        None => {
+            output.complain(&render::text::diagnostics(&loaded.diagnostics, &loaded.sources, &output.stderr));
+        }
     }
     None
 }

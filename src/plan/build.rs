@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use super::secret::{self, Rival};
 use super::{
     Action, Asked, Blocked, BlockedReason, Candidate, Causes, Change, DESCRIPTION_LIMIT, Harm, Inputs,
-    KeySnapshot, Plan, Prune, Reason, Request, UnmentionedKey, Waiting, guards, marks, notes, rename, request,
-    risk,
+    KeySnapshot, Plan, Prune, Reason, Request, UnmentionedKey, Waiting, guards, marks, notes, rename,
+    request, risk,
 };
 use crate::desired::{DesiredKey, Presence};
 use crate::diagnostic::nearest;

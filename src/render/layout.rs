@@ -70,12 +70,14 @@ pub(super) fn spaces(count: usize) -> String {
 
 /// At most `width` columns of an unpainted text, with `...` where something is left out.
 pub(super) fn clip(text: &str, width: usize) -> String {
-    if columns(text) <= width {
+    // Characters that pile up over one column count as well.
+    let most = 4 * width;
+    if columns(text) <= width && text.chars().nth(most).is_none() {
         return text.to_owned();
     }
     let mut clipped = String::new();
     let mut used = 0;
-    for c in text.chars() {
+    for c in text.chars().take(most) {
         used += c.width().unwrap_or(0);
         if used + 3 > width {
             break;
@@ -193,5 +195,6 @@ mod tests {
         assert_eq!(columns(&red), 7);
         assert_eq!(strip(&red), "dropped");
         assert_eq!(clip("abcdefgh", 6), "abc...");
+        assert_eq!(clip(&"\u{301}".repeat(1000), 6).chars().count(), 27);
     }
 }

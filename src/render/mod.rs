@@ -5,18 +5,29 @@
 //! never starts a line; colour only repeats what the words already say; the same value gives the same
 //! bytes. Published JSON has its own types, so that a renamed field in the plan cannot break a reader.
 
+pub mod github;
+pub mod gitlab;
 pub mod json;
+pub mod markdown;
+pub mod sarif;
 pub mod text;
 
 mod calls;
 mod escape;
+mod fingerprint;
 mod layout;
+mod paths;
 mod words;
 
+#[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
+mod hostile_tests;
 #[cfg(test)]
 mod samples;
 
 pub use escape::escape;
+pub use paths::Paths;
 
 /// How to draw, resolved by the caller: nothing here looks at the terminal or the environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,7 +18,7 @@ pub(super) struct ErrorDocument {
 
 /// What failed.
 #[derive(Serialize, JsonSchema)]
-struct ErrorBody {
+pub(super) struct ErrorBody {
     /// Stable and short, in kebab case.
     code: String,
     /// For people.
@@ -36,15 +36,15 @@ pub(super) fn error_document(
     hints: &[String],
     exit_code: u8,
 ) -> ErrorDocument {
-    ErrorDocument {
-        format_version: VERSION,
-        error: ErrorBody {
-            code: code.to_owned(),
-            message: message.to_owned(),
-            causes: causes.to_vec(),
-            hints: hints.to_vec(),
-        },
-        exit_code,
+    ErrorDocument { format_version: VERSION, error: error_body(code, message, causes, hints), exit_code }
+}
+
+pub(super) fn error_body(code: &str, message: &str, causes: &[String], hints: &[String]) -> ErrorBody {
+    ErrorBody {
+        code: code.to_owned(),
+        message: message.to_owned(),
+        causes: causes.to_vec(),
+        hints: hints.to_vec(),
     }
 }
 
@@ -60,7 +60,7 @@ pub(super) struct DiagnosticsDocument {
 
 /// One complaint.
 #[derive(Serialize, JsonSchema)]
-struct DiagnosticDocument {
+pub(super) struct DiagnosticDocument {
     /// Stable and short, in kebab case.
     code: &'static str,
     severity: SeverityWord,
@@ -111,7 +111,7 @@ pub(super) fn diagnostics_document(diagnostics: &[Diagnostic], sources: &Sources
     }
 }
 
-fn one(diagnostic: &Diagnostic, sources: &Sources) -> DiagnosticDocument {
+pub(super) fn one(diagnostic: &Diagnostic, sources: &Sources) -> DiagnosticDocument {
     let Diagnostic { code, severity, message, file, primary, secondary, hints } = diagnostic;
     let primary = primary.as_ref().map(|label| related(label, sources));
     DiagnosticDocument {

@@ -4,6 +4,7 @@
 //! Text in here is as it came: JSON has escapes of its own, and a program wants the real name.
 
 mod error;
+mod events;
 mod plan;
 mod report;
 mod words;
@@ -19,7 +20,7 @@ use serde_json::Value;
 use super::words::Explained;
 use crate::diagnostic::{Diagnostic, Place, Sources};
 use crate::plan::{Action, Plan};
-use crate::report::Report;
+use crate::report::{Event, Report};
 
 /// The version of every document here. It grows only when a reader of an earlier one would be misled.
 pub const FORMAT_VERSION: u32 = 1;
@@ -44,6 +45,53 @@ pub fn diagnostics(diagnostics: &[Diagnostic], sources: &Sources) -> String {
     pretty(&error::diagnostics_document(diagnostics, sources))
 }
 
+/// The lines of an apply as it goes; each is one document on one line.
+pub mod lines {
+    use super::error::error_body;
+    use super::{Diagnostic, Event, Plan, Report, Sources, events, line};
+
+    /// What will be done.
+    pub fn plan(plan: &Plan) -> String {
+        line(events::plan(plan))
+    }
+
+    /// That nothing is written, because apply refuses or everything needs a person.
+    pub fn refused(plan: &Plan, exit_code: u8) -> String {
+        line(events::refused(plan, exit_code))
+    }
+
+    /// Something that happened; `done` of `total` changes are over.
+    pub fn event(event: &Event<'_>, done: usize, total: usize) -> String {
+        line(events::event(event, done, total))
+    }
+
+    /// What reading back has shown.
+    pub fn verified(report: &Report) -> String {
+        line(events::verified(report))
+    }
+
+    /// What apply did.
+    pub fn report(report: &Report, plan: &Plan, exit_code: u8) -> String {
+        line(events::report(report, plan, exit_code))
+    }
+
+    /// Complaints about files that cannot be used.
+    pub fn diagnostics(diagnostics: &[Diagnostic], sources: &Sources, exit_code: u8) -> String {
+        line(events::diagnostics(diagnostics, sources, exit_code))
+    }
+
+    /// An error that ended the run.
+    pub fn error(code: &str, message: &str, causes: &[String], hints: &[String], exit_code: u8) -> String {
+        line(events::error(error_body(code, message, causes, hints), exit_code))
+    }
+}
+
+fn line(event: events::EventBody) -> String {
+    let mut text = serde_json::to_string(&events::EventDocument::from(event)).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
 /// The JSON Schema of each document, with the name of the file in `docs/` that publishes it.
 pub fn schemas() -> Vec<(&'static str, Value)> {
     vec![
@@ -51,6 +99,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ("report.schema.json", schema::<report::ReportDocument>()),
         ("error.schema.json", schema::<error::ErrorDocument>()),
         ("diagnostics.schema.json", schema::<error::DiagnosticsDocument>()),
+        ("events.schema.json", schema::<events::EventDocument>()),
     ]
 }
 

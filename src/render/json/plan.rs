@@ -24,15 +24,15 @@ pub(super) struct PlanDocument {
     /// Sixteen hexadecimal digits for `apply --expect-plan`.
     digest: String,
     /// The id of the organisation, if it could be told.
-    organisation: Option<String>,
+    pub(super) organisation: Option<String>,
     /// The server's time for which the plan was made, RFC 3339.
-    now: String,
+    pub(super) now: String,
     /// The name of the key that read, if it is known.
     running_key: Option<String>,
-    counts: Counts,
+    pub(super) counts: Counts,
     /// The risks that there are, each with the number of changes that have it.
-    risks: Vec<RiskCount>,
-    writes: WritesDocument,
+    pub(super) risks: Vec<RiskCount>,
+    pub(super) writes: WritesDocument,
     /// What apply would do, by address.
     changes: Vec<ChangeDocument>,
     /// Due later; not a failure.
@@ -51,7 +51,7 @@ pub(super) struct PlanDocument {
 
 /// Numbers of keys and changes.
 #[derive(Serialize, JsonSchema)]
-struct Counts {
+pub(super) struct Counts {
     live: usize,
     declared: usize,
     in_sync: usize,
@@ -71,7 +71,7 @@ struct Counts {
 
 /// The writes that apply would make, retries aside.
 #[derive(Serialize, JsonSchema)]
-struct WritesDocument {
+pub(super) struct WritesDocument {
     post: usize,
     put: usize,
     delete: usize,
@@ -119,7 +119,7 @@ struct RiskDocument {
 
 /// How many changes have a risk.
 #[derive(Serialize, JsonSchema)]
-struct RiskCount {
+pub(super) struct RiskCount {
     risk: RiskWord,
     changes: usize,
 }

@@ -57,7 +57,7 @@ struct Totals {
 
 /// What became of one change.
 #[derive(Serialize, JsonSchema)]
-struct ChangeDocument {
+pub(super) struct ChangeDocument {
     address: String,
     action: ActionWord,
     /// The key, once it is known.
@@ -169,7 +169,7 @@ fn ms(time: std::time::Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn change(report: &ChangeReport) -> ChangeDocument {
+pub(super) fn change(report: &ChangeReport) -> ChangeDocument {
     let ChangeReport {
         address,
         action,

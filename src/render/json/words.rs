@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::plan::{Cause, Causes, Risk};
+use crate::report::{Report, Verdict};
 
 /// A risk; `portkey-sync explain` says what each means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -71,6 +72,39 @@ impl From<Cause> for CauseWord {
 /// The cause of a whole change.
 pub(super) fn cause_word(causes: &Causes) -> Option<CauseWord> {
     if causes.is_mixed() { Some(CauseWord::Mixed) } else { causes.single().map(Into::into) }
+}
+
+/// How many changes met each verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct VerdictCounts {
+    /// As the plan said.
+    confirmed: usize,
+    /// The list still shows the state from before.
+    not_visible_yet: usize,
+    /// Somebody changed the key since.
+    overwritten: usize,
+    /// The service kept or made another value.
+    overridden: usize,
+    /// Not made, so there is nothing to read back.
+    none: usize,
+}
+
+impl VerdictCounts {
+    pub(super) fn of(report: &Report) -> Self {
+        let mut counts = Self::default();
+        for change in &report.changes {
+            let count = match &change.verdict {
+                Some(Verdict::Confirmed) => &mut counts.confirmed,
+                Some(Verdict::NotVisibleYet) => &mut counts.not_visible_yet,
+                Some(Verdict::Overwritten { .. }) => &mut counts.overwritten,
+                Some(Verdict::Overridden { .. }) => &mut counts.overridden,
+                None => &mut counts.none,
+            };
+            *count += 1;
+        }
+        counts
+    }
 }
 
 #[cfg(test)]

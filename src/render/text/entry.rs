@@ -23,7 +23,8 @@ const LONGEST_NAME: usize = 60;
 const PLACES: usize = 76;
 
 /// Said of changes to what could be the running key.
-const RUNNING_KEY: &str = "(this could be the key that portkey-sync runs with, so it goes last)";
+pub(in crate::render) const RUNNING_KEY: &str =
+    "(this could be the key that portkey-sync runs with, so it goes last)";
 
 /// Said of a new key while another one of its name is deleted.
 const REPLACED: &str = "another key of this name is deleted: new id, new secret, usage from 0";
@@ -84,13 +85,13 @@ fn commit(change: &Change) -> Option<&Commit> {
     change.request.commit()
 }
 
-fn delivery(delivery: &Delivery) -> String {
+pub(in crate::render) fn delivery(delivery: &Delivery) -> String {
     let sink = delivery.sink.as_deref().unwrap_or("--secrets-file");
     format!("{}: {}", escape(sink), escape(&delivery.target.to_string()))
 }
 
 /// The fields of a change, as they are shown.
-fn fields(change: &Change, context: &PlanContext<'_>, style: &Style) -> Vec<Field> {
+pub(in crate::render) fn fields(change: &Change, context: &PlanContext<'_>, style: &Style) -> Vec<Field> {
     let shown = Fields { style, scope_sets: context.scope_sets, written_scopes: &change.written_scopes };
     change
         .fields

@@ -16,9 +16,9 @@ use crate::render::{Style, escape};
 
 /// One field: its name, and its lines beside and below it. Everything is escaped.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Field {
-    pub(super) name: &'static str,
-    pub(super) lines: Vec<String>,
+pub(in crate::render) struct Field {
+    pub(in crate::render) name: &'static str,
+    pub(in crate::render) lines: Vec<String>,
     /// What to look at, right of the first line.
     pub(super) risks: Vec<Risk>,
 }

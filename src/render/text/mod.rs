@@ -10,8 +10,11 @@ mod report;
 mod texts;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
+pub(super) use entry::{RUNNING_KEY, delivery, fields};
+pub(super) use fields::Field;
+pub(super) use plan::{calls_of, organisation};
 pub(super) use report::Fates;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -54,7 +54,7 @@ pub(super) fn question(plan: &Plan) -> String {
     )
 }
 
-fn organisation(id: Option<&OrganisationId>) -> String {
+pub(in crate::render) fn organisation(id: Option<&OrganisationId>) -> String {
     id.map_or_else(
         || "an unknown organisation".to_owned(),
         |id| format!("organisation {}", escape(id.short())),
@@ -360,7 +360,7 @@ fn across_groups(changes: &[&Change]) -> String {
     format!("{}: {}", some_of(&counts, ALL_NAMES), names(&all))
 }
 
-fn calls_of(writes: Writes) -> String {
+pub(in crate::render) fn calls_of(writes: Writes) -> String {
     let Writes { post, put, delete } = writes;
     let calls: Vec<String> = [(post, "POST"), (put, "PUT"), (delete, "DELETE")]
         .into_iter()

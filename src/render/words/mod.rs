@@ -2,6 +2,7 @@
 
 mod blocked;
 mod refused;
+mod risky;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::report::{NotAttempted, Repair};
 
 pub(super) use blocked::blocked;
 pub(super) use refused::{note, refusal};
+pub(super) use risky::{is_grave, risk};
 
 /// What stands in the way, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,174 @@
+//! GitHub's workflow commands: annotations beside the lines of a pull request.
+//!
+//! Each line here is a command that the runner obeys, so whatever comes from a file is escaped twice: as text for
+//! people, and as part of a command.
+
+use super::layout::clip;
+use super::markdown::{because, headline};
+use super::text::PlanContext;
+use super::words::{self, Explained};
+use super::{Paths, escape};
+use crate::diagnostic::{Diagnostic, Place, Severity, Sources, Span};
+use crate::plan::Plan;
+
+/// A message is cut to this; GitHub shows 4 KiB.
+const LONGEST_MESSAGE: usize = 2_000;
+/// A title is cut to this.
+const LONGEST_TITLE: usize = 200;
+
+/// How loud an annotation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    Notice,
+    Warning,
+    Error,
+}
+
+impl Level {
+    fn command(self) -> &'static str {
+        match self {
+            Self::Notice => "notice",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// Complaints about files, each at its place.
+pub fn diagnostics(diagnostics: &[Diagnostic], sources: &Sources, paths: &Paths) -> String {
+    diagnostics.iter().map(|diagnostic| one(diagnostic, sources, paths)).collect()
+}
+
+fn one(diagnostic: &Diagnostic, sources: &Sources, paths: &Paths) -> String {
+    let Diagnostic { code, severity, message, file, primary, secondary, hints } = diagnostic;
+    let level = match severity {
+        Severity::Error => Level::Error,
+        Severity::Warning => Level::Warning,
+    };
+    let mut properties = Vec::new();
+    match primary {
+        None => properties.push(("file", paths.relative(file))),
+        Some(label) => {
+            let start = sources.place(label.span);
+            let end = sources.place(Span { start: label.span.end.max(label.span.start), ..label.span });
+            properties.extend(at(&start, paths));
+            properties.push(("endLine", end.line.to_string()));
+            // Columns mean something within one line only; the last one is still marked.
+            if end.line == start.line {
+                properties.push(("endColumn", end.column.saturating_sub(1).max(start.column).to_string()));
+            }
+        }
+    }
+    properties.push(("title", format!("portkey-sync: {code}")));
+    let mut lines = vec![escape(message)];
+    let label = primary.as_ref().filter(|label| !label.text.is_empty());
+    lines.extend(label.map(|label| escape(&label.text)));
+    lines.extend(secondary.iter().map(|label| {
+        let place = sources.place(label.span);
+        escape(&format!("{}:{}: {}", paths.relative(&place.file), place.line, label.text))
+    }));
+    lines.extend(hints.iter().map(|hint| format!("hint: {}", escape(hint))));
+    command(level, &properties, &lines)
+}
+
+/// What to look at, each at its entry's place; a line of counts last.
+pub fn plan(plan: &Plan, context: &PlanContext<'_>, paths: &Paths) -> String {
+    let mut out = String::new();
+    for refusal in &plan.refusals {
+        out.push_str(&command(Level::Error, &[title("refused")], &lines(&words::refusal(refusal))));
+    }
+    for blocked in &plan.blocked {
+        let mut properties: Vec<_> = blocked.place.iter().flat_map(|place| at(place, paths)).collect();
+        properties.push(title(&format!("blocked {}", blocked.address)));
+        out.push_str(&command(Level::Warning, &properties, &lines(&words::blocked(blocked))));
+    }
+    for change in plan.changes.iter().filter(|change| !change.risks.is_empty()) {
+        let grave = change.risks.iter().any(|found| words::is_grave(found.risk));
+        let level = if grave { Level::Warning } else { Level::Notice };
+        let mut properties: Vec<_> = change.place.iter().flat_map(|place| at(place, paths)).collect();
+        properties.push(title(&format!("{} {}", words::action(change.action).1, change.address)));
+        let why: Vec<String> = because(change, context)
+            .into_iter()
+            .map(|(phrases, pieces)| match pieces.as_slice() {
+                [] => phrases,
+                pieces => format!("{phrases}: {}", pieces.join(", ")),
+            })
+            .collect();
+        out.push_str(&command(level, &properties, &why));
+    }
+    let counts = headline(plan).replace("**", "");
+    out.push_str(&command(Level::Notice, &[title("plan")], &[counts, format!("plan {}", plan.digest())]));
+    out
+}
+
+/// An error that ended the run.
+pub fn error(message: &str, causes: &[String], hints: &[String]) -> String {
+    let mut lines = vec![escape(message)];
+    lines.extend(causes.iter().map(|cause| format!("caused by: {}", escape(cause))));
+    lines.extend(hints.iter().map(|hint| format!("hint: {}", escape(hint))));
+    command(Level::Error, &[title("error")], &lines)
+}
+
+fn lines(explained: &Explained) -> Vec<String> {
+    let Explained { code: _, message, details, hints } = explained;
+    let hints = hints.iter().map(|hint| format!("hint: {hint}"));
+    [message.clone()]
+        .into_iter()
+        .chain(details.iter().cloned())
+        .chain(hints)
+        .map(|line| escape(&line))
+        .collect()
+}
+
+fn title(text: &str) -> (&'static str, String) {
+    ("title", format!("portkey-sync: {text}"))
+}
+
+fn at(place: &Place, paths: &Paths) -> [(&'static str, String); 3] {
+    let Place { file, line, column } = place;
+    [("file", paths.relative(file)), ("line", line.to_string()), ("col", column.to_string())]
+}
+
+/// `::error file=keys.yaml,line=3::message`, with a newline. The lines are escaped for people already.
+fn command(level: Level, properties: &[(&'static str, String)], lines: &[String]) -> String {
+    let properties: Vec<String> = properties
+        .iter()
+        .map(|(name, value)| format!("{name}={}", in_property(&clip(&escape(value), LONGEST_TITLE))))
+        .collect();
+    let message = in_message(&clip(&lines.join("\n"), LONGEST_MESSAGE));
+    format!("::{} {}::{message}\n", level.command(), properties.join(","))
+}
+
+/// The runner undoes this in messages, and nothing else.
+fn in_message(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// In properties it also undoes what ends them.
+fn in_property(text: &str) -> String {
+    in_message(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_end_a_command_or_a_property_is_encoded() {
+        let lines = ["100% of a, b: c".to_owned(), "hint: d".to_owned()];
+        let properties = [("file", "a,b:c%.yaml".to_owned())];
+        assert_eq!(
+            command(Level::Error, &properties, &lines),
+            "::error file=a%2Cb%3Ac%25.yaml::100%25 of a, b: c%0Ahint: d\n"
+        );
+    }
+
+    #[test]
+    fn an_error_is_one_line_whatever_it_says() {
+        let out = error("a\n::error::b", &["c\r\nd".to_owned()], &["50%".to_owned()]);
+        assert_eq!(
+            out,
+            "::error title=portkey-sync%3A error::a\\n:\\u{3a}error::b%0Acaused by: c\\r\\nd%0Ahint: 50%25\n"
+        );
+    }
+}
