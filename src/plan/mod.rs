@@ -12,6 +12,7 @@ mod marks;
 mod refusal;
 mod rename;
 mod request;
+mod review;
 mod risk;
 mod secret;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub use blocked::{Blocked, BlockedReason, Candidate, Harm, Unproven};
 pub use build::plan;
 pub use cause::{Cause, Causes, LeftOut, Older};
 pub use refusal::{DeniedRisk, Note, Refusal};
+pub use review::{Review, review};
 pub use risk::{At, Risk, RiskAt, assess};
 pub use secret::{facts, sinks};
 
@@ -122,7 +124,7 @@ pub enum Contract {
 }
 
 /// What apply will do, and what it will not.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Plan {
     /// Whose keys these are.
     pub organisation: Option<OrganisationId>,
@@ -393,14 +395,7 @@ impl Plan {
 
     /// How many changes have each risk.
     pub fn risks(&self) -> BTreeMap<Risk, usize> {
-        let mut counts = BTreeMap::new();
-        for change in &self.changes {
-            let risks: BTreeSet<Risk> = change.risks.iter().map(|found| found.risk).collect();
-            for risk in risks {
-                *counts.entry(risk).or_default() += 1;
-            }
-        }
-        counts
+        risk::count(&self.changes)
     }
 
     /// How many changes there are of an action.

@@ -15,6 +15,7 @@ mod interrupting;
 mod leaks;
 mod quickstart;
 mod reading;
+mod reviewing;
 mod rotating;
 mod storm;
 mod switches;
