@@ -4,6 +4,7 @@
 
 mod apply;
 mod args;
+mod base;
 mod emulator;
 mod exit;
 mod failure;
@@ -64,7 +65,7 @@ fn execute(cli: Cli) -> Exit {
     let changes_keys = matches!(command, Command::Apply(_) | Command::Rotate(_) | Command::Revoke(_));
     let result = runtime.block_on(async {
         match command {
-            Command::Validate(args) => Ok(validate::run(&global, &args, &output)),
+            Command::Validate(args) => validate::run(&global, &args, &output),
             Command::Plan(args) => planning::run(&global, &args, &output).await,
             Command::Apply(args) => apply::run(&global, &args, None, &output).await,
             Command::Rotate(args) => {

@@ -26,9 +26,11 @@ mod formats;
 mod load;
 mod lower;
 mod merge;
+mod revision;
 mod scalar;
 mod schema;
 mod sinks;
+mod storage;
 mod world;
 mod yaml;
 
@@ -46,7 +48,8 @@ use crate::model::{
 
 pub use codes::{EXPLANATIONS, Explanation, explain};
 pub use files::FileArgument;
-pub use load::{Loaded, load, parse_str};
+pub use load::{Loaded, load, load_revision, parse_str};
+pub use revision::{Revision, RevisionError};
 pub use schema::schema;
 pub use sinks::{Sink, SinkPathError};
 

@@ -13,6 +13,7 @@ mod notes;
 mod refusal;
 mod rename;
 mod request;
+mod review;
 mod risk;
 mod secret;
 #[cfg(test)]
@@ -35,8 +36,9 @@ use crate::model::{
 
 pub use blocked::{Blocked, BlockedReason, Candidate, Harm, Unproven};
 pub use build::plan;
-pub use cause::{Cause, Causes};
+pub use cause::{Cause, Causes, LeftOut, Older};
 pub use refusal::{DeniedRisk, Note, Refusal};
+pub use review::{Review, review};
 pub use risk::{At, Risk, RiskAt, assess};
 pub use secret::{facts, sinks};
 
@@ -72,6 +74,10 @@ pub struct PlanOptions {
     pub asked: Option<Asked>,
     /// Risks that are refused.
     pub deny_risks: BTreeSet<Risk>,
+    /// The files as they were: what tells this change from what was so before.
+    pub base: Option<Desired>,
+    /// What is done about differences that the base had, too.
+    pub older: Older,
 }
 
 /// What somebody asks for by name.
@@ -119,7 +125,7 @@ pub enum Contract {
 }
 
 /// What apply will do, and what it will not.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Plan {
     /// Whose keys these are.
     pub organisation: Option<OrganisationId>,
@@ -149,6 +155,10 @@ pub struct Plan {
     pub seen: BTreeSet<KeyId>,
     /// What else a person should know.
     pub notes: Vec<Note>,
+    /// Whether a base tells the causes.
+    pub has_base: bool,
+    /// What is not done because it is drift.
+    pub left_out: LeftOut,
 }
 
 /// One key's change.
@@ -386,14 +396,7 @@ impl Plan {
 
     /// How many changes have each risk.
     pub fn risks(&self) -> BTreeMap<Risk, usize> {
-        let mut counts = BTreeMap::new();
-        for change in &self.changes {
-            let risks: BTreeSet<Risk> = change.risks.iter().map(|found| found.risk).collect();
-            for risk in risks {
-                *counts.entry(risk).or_default() += 1;
-            }
-        }
-        counts
+        risk::count(&self.changes)
     }
 
     /// How many changes there are of an action.

@@ -28,12 +28,20 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
-/// The same for a part of a line of a file that is shown as a line: tabs stay, and each character is
-/// taken by itself, so that the length of a shown part tells where the next one starts.
+/// The same for the start of a line of a file that is shown as a line: tabs stay, and no character is judged by what
+/// comes after it, so that the length of a shown part tells where the next one starts. Something of ours always stands
+/// before it, so that of what CI systems obey only `##[` and `##vso[` are left.
 pub(super) fn escape_excerpt(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
+    let mut last = ' ';
     for c in text.chars() {
-        if is_deceptive(c) && c != '\t' { push_code_point(&mut escaped, c) } else { escaped.push(c) }
+        let commands = c == '#' && last == '#';
+        if commands || is_deceptive(c) && c != '\t' {
+            push_code_point(&mut escaped, c);
+        } else {
+            escaped.push(c);
+        }
+        last = c;
     }
     escaped
 }
@@ -76,6 +84,16 @@ mod tests {
             r"#\u{23}[error]x #\u{23}vso[task] ## heading"
         );
         assert_eq!(escape("x:::::y"), r"x::\u{3a}\u{3a}\u{3a}y");
+    }
+
+    #[test]
+    fn a_shown_line_of_a_file_is_no_command_either_and_its_parts_fit_together() {
+        let line = "\tname: x # ##vso[task.x] ##[error] \u{202e}é";
+        let shown = escape_excerpt(line);
+        assert_eq!(shown, "\tname: x # #\\u{23}vso[task.x] #\\u{23}[error] \\u{202e}é");
+        for (at, _) in line.char_indices() {
+            assert!(shown.starts_with(&escape_excerpt(&line[..at])), "{at}");
+        }
     }
 
     #[test]

@@ -3,13 +3,15 @@
 //! Each line here is a command that the runner obeys, so whatever comes from a file is escaped twice: as text for
 //! people, and as part of a command.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::layout::clip;
-use super::markdown::{because, headline};
-use super::text::PlanContext;
+use super::markdown::{Because, What, because, headline};
+use super::text::{Mode, PlanContext};
 use super::words::{self, Explained};
-use super::{Paths, escape};
+use super::{Paths, Verbosity, escape};
 use crate::diagnostic::{Diagnostic, Place, Severity, Sources, Span};
-use crate::plan::Plan;
+use crate::plan::{Change, Plan, Review};
 
 /// A message is cut to this; GitHub shows 4 KiB.
 const LONGEST_MESSAGE: usize = 2_000;
@@ -82,22 +84,46 @@ pub fn plan(plan: &Plan, context: &PlanContext<'_>, paths: &Paths) -> String {
         properties.push(title(&format!("blocked {}", blocked.address)));
         out.push_str(&command(Level::Warning, &properties, &lines(&words::blocked(blocked))));
     }
-    for change in plan.changes.iter().filter(|change| !change.risks.is_empty()) {
+    out.push_str(&risky(&plan.changes, context, paths));
+    let counts = headline(plan).replace("**", "");
+    out.push_str(&command(Level::Notice, &[title("plan")], &[counts, format!("plan {}", plan.digest())]));
+    out
+}
+
+/// What to look at of what the files change since their base, each at its entry's place.
+pub fn review(review: &Review, scope_sets: &BTreeMap<String, BTreeSet<String>>, paths: &Paths) -> String {
+    let context = PlanContext {
+        scope_sets,
+        files: "",
+        verbosity: Verbosity::Normal,
+        next_command: None,
+        mode: Mode::Review,
+    };
+    let mut out = String::new();
+    if let Some(refusal) = &review.refusal {
+        out.push_str(&command(Level::Error, &[title("refused")], &lines(&words::refusal(refusal))));
+    }
+    out.push_str(&risky(&review.changes, &context, paths));
+    out
+}
+
+fn risky(changes: &[Change], context: &PlanContext<'_>, paths: &Paths) -> String {
+    let mut out = String::new();
+    for change in changes.iter().filter(|change| !change.risks.is_empty()) {
         let grave = change.risks.iter().any(|found| words::is_grave(found.risk));
         let level = if grave { Level::Warning } else { Level::Notice };
         let mut properties: Vec<_> = change.place.iter().flat_map(|place| at(place, paths)).collect();
         properties.push(title(&format!("{} {}", words::action(change.action).1, change.address)));
         let why: Vec<String> = because(change, context)
             .into_iter()
-            .map(|(phrases, pieces)| match pieces.as_slice() {
-                [] => phrases,
-                pieces => format!("{phrases}: {}", pieces.join(", ")),
+            .map(|Because { phrases, what }| match what {
+                What::Sentence(text) if text.is_empty() => phrases,
+                What::Sentence(text) => format!("{phrases}: {text}"),
+                What::Values(values) => format!("{phrases}: {}", values.join(", ")),
             })
             .collect();
         out.push_str(&command(level, &properties, &why));
     }
-    let counts = headline(plan).replace("**", "");
-    out.push_str(&command(Level::Notice, &[title("plan")], &[counts, format!("plan {}", plan.digest())]));
     out
 }
 

@@ -10,6 +10,7 @@
 mod creating;
 mod delivering;
 mod emulating;
+mod formats;
 mod harness;
 mod interrupting;
 mod leaks;
@@ -17,6 +18,7 @@ mod quickstart;
 mod reading;
 #[cfg(unix)]
 mod rescuing;
+mod reviewing;
 mod rotating;
 mod storm;
 mod switches;

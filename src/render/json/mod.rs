@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use super::words::Explained;
 use crate::diagnostic::{Diagnostic, Place, Sources};
-use crate::plan::{Action, Plan};
+use crate::plan::{Action, Plan, Review};
 use crate::report::{Event, Report};
 
 /// The version of every document here. It grows only when a reader of an earlier one would be misled.
@@ -42,7 +42,12 @@ pub fn error(code: &str, message: &str, causes: &[String], hints: &[String], exi
 
 /// Complaints about files; an empty list says that they are valid.
 pub fn diagnostics(diagnostics: &[Diagnostic], sources: &Sources) -> String {
-    pretty(&error::diagnostics_document(diagnostics, sources))
+    pretty(&error::diagnostics_document(diagnostics, sources, None))
+}
+
+/// Complaints about files, and what the files change since their base.
+pub fn reviewed(diagnostics: &[Diagnostic], sources: &Sources, review: Option<&Review>) -> String {
+    pretty(&error::diagnostics_document(diagnostics, sources, review))
 }
 
 /// The lines of an apply as it goes; each is one document on one line.

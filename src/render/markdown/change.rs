@@ -6,7 +6,7 @@ use crate::plan::{Action, Cause, Change, Plan, Reason, Request};
 use crate::render::Style;
 use crate::render::escape;
 use crate::render::layout::{columns, pad};
-use crate::render::text::{Field, PlanContext, RUNNING_KEY, delivery, fields};
+use crate::render::text::{Field, PlanContext, RUNNING_KEY, delivery, fields, odd_cause};
 use crate::render::words::{self, count, some_of};
 
 /// So many equal changes are one entry.
@@ -50,7 +50,7 @@ pub(super) struct Entry<'a> {
     pub(super) changes: Vec<&'a Change>,
     action: Action,
     lines: Vec<Line>,
-    cause: Option<&'static str>,
+    cause: Option<String>,
 }
 
 /// Every change of a plan, equal ones together.
@@ -58,8 +58,8 @@ pub(super) fn entries<'a>(plan: &'a Plan, context: &PlanContext<'_>) -> Vec<Entr
     let mut entries: Vec<Entry<'a>> = Vec::new();
     let mut alike = std::collections::BTreeMap::new();
     for change in &plan.changes {
-        let (lines, cause) = (lines(change, context), cause(change));
-        let key = (change.action, lines.clone(), cause);
+        let (lines, cause) = (lines(change, context), words::causes(&change.causes));
+        let key = (change.action, lines.clone(), cause.clone());
         let index = *alike.entry(key).or_insert(entries.len());
         match entries.get_mut(index) {
             Some(entry) => entry.changes.push(change),
@@ -69,17 +69,6 @@ pub(super) fn entries<'a>(plan: &'a Plan, context: &PlanContext<'_>) -> Vec<Entr
     entries.into_iter().flat_map(Entry::unfolded).collect()
 }
 
-fn cause(change: &Change) -> Option<&'static str> {
-    if change.causes.is_mixed() {
-        return Some("this change and drift");
-    }
-    change.causes.single().map(|cause| match cause {
-        Cause::ThisChange => "this change",
-        Cause::Drift => "drift",
-        Cause::Due => "due",
-    })
-}
-
 impl<'a> Entry<'a> {
     /// One entry for each change, if there are too few to be folded.
     fn unfolded(self) -> Vec<Self> {
@@ -87,7 +76,12 @@ impl<'a> Entry<'a> {
         if changes.len() >= FOLD_FROM && action != Action::Delete {
             return vec![Self { changes, action, lines, cause }];
         }
-        let one = |change: &'a Change| Self { changes: vec![change], action, lines: lines.clone(), cause };
+        let one = |change: &'a Change| Self {
+            changes: vec![change],
+            action,
+            lines: lines.clone(),
+            cause: cause.clone(),
+        };
         changes.into_iter().map(one).collect()
     }
 
@@ -109,7 +103,8 @@ impl<'a> Entry<'a> {
             several => (count(several.len(), "key"), None),
         };
         let action = words::action(self.action).1;
-        let rest: Vec<&str> = [Some(action), place.as_deref(), self.cause].into_iter().flatten().collect();
+        let rest: Vec<&str> =
+            [Some(action), place.as_deref(), self.cause.as_deref()].into_iter().flatten().collect();
         let gap = if columns(&title) >= ACTIONS { "  " } else { "" };
         let mut out = format!("{sign} {}{gap}{}\n", pad(&title, ACTIONS), rest.join(", "));
         if self.changes.len() > 1 {
@@ -185,8 +180,16 @@ pub(super) fn drifted(change: &Change, context: &PlanContext<'_>) -> Vec<Line> {
         return lines(change, context);
     }
     let shown = fields(change, context, &PLAIN);
-    let of_drift = shown.iter().filter(|field| change.causes.of(field.name) == Some(Cause::Drift));
-    of_drift.flat_map(|field| of_field(field, change.action)).collect()
+    let of_drift =
+        shown.iter().zip(&change.fields).filter(|(_, field)| odd_cause(change, field) == Some(Cause::Drift));
+    let mut lines: Vec<Line> = of_drift.flat_map(|(field, _)| of_field(field, change.action)).collect();
+    for line in &mut lines {
+        // The heading says it for all of them.
+        if let Some(rest) = line.text.strip_suffix(" (drift)") {
+            line.text = rest.to_owned();
+        }
+    }
+    lines
 }
 
 /// What stands at a risk's field.

@@ -55,11 +55,23 @@ fn words(text: &str) -> String {
         .map(|word| match word {
             "" => String::new(),
             "->" => "→".to_owned(),
-            word if is_plain(word) => word.to_owned(),
-            word => code(word),
+            word => word_or_code(word),
         })
         .collect();
     safe.join(" ")
+}
+
+/// A word with what stands around it in a sentence: only the word itself becomes code.
+fn word_or_code(word: &str) -> String {
+    let inner = word.trim_start_matches('(');
+    let ends: &[char] =
+        if inner.len() < word.len() { &['.', ',', ';', ':', '?', ')'] } else { &['.', ',', ';', ':', '?'] };
+    let core = inner.trim_end_matches(ends);
+    if is_plain(core) {
+        return word.to_owned();
+    }
+    let (before, after) = word.split_once(core).unwrap_or(("", ""));
+    format!("{before}{}{after}", code(core))
 }
 
 /// Whether a word means nothing to markdown and to a forge: no link, mention, number of an issue, HTML, emphasis.
@@ -131,6 +143,12 @@ mod tests {
     }
 
     #[test]
+    fn only_the_word_itself_becomes_code() {
+        assert_eq!(prose("say --yes, or (--prune): @x."), "say `--yes`, or (`--prune`): `@x`.");
+        assert_eq!(prose("(a, b); c?"), "(a, b); c?");
+    }
+
+    #[test]
     fn a_fence_is_longer_than_what_it_holds() {
         assert_eq!(fenced("diff", "a\n"), "```diff\na\n```\n");
         assert_eq!(fenced("diff", "a ````` b\n"), "``````diff\na ````` b\n``````\n");
@@ -138,7 +156,7 @@ mod tests {
 
     #[test]
     fn nothing_ends_a_comment() {
-        assert_eq!(in_comment("keys.yaml --> <img>"), "keys.yaml - - img");
+        assert_eq!(in_comment("keys.yaml --> <img>"), "keys.yaml - -img");
         assert_eq!(in_comment("ke\u{202e}ys--.yaml\n"), "ke-ys-.yaml");
     }
 }

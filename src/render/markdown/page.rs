@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::change::{self, Entry, address, drifted, entries, lines_of};
 use super::escape::{code, fenced, in_comment, prose, shorten};
 use crate::diagnostic::{Diagnostic, Severity, Sources};
-use crate::plan::{Action, At, Cause, Change, Plan};
+use crate::plan::{Action, At, Cause, Change, LeftOut, Plan};
 use crate::render::escape;
-use crate::render::text::{Mode, PlanContext, calls_of, delivery, organisation};
+use crate::render::text::{Mode, PlanContext, calls_of, delivery, left_out, organisation};
 use crate::render::words::{self, ACTIONS, choose, count, some_of};
 
 /// Rows that are alike are one row from so many on.
@@ -66,8 +66,24 @@ pub(in crate::render) fn headline(plan: &Plan) -> String {
     parts.join(", ")
 }
 
-/// Why a change should be looked at: each risk in plain words, with what stands there.
-pub(in crate::render) fn because(change: &Change, context: &PlanContext<'_>) -> Vec<(String, Vec<String>)> {
+/// One reason to look at a change.
+pub(in crate::render) struct Because {
+    /// Its risks in plain words.
+    pub(in crate::render) phrases: String,
+    /// What stands there; escaped for people.
+    pub(in crate::render) what: What,
+}
+
+/// What stands where a risk is.
+pub(in crate::render) enum What {
+    /// Lines of a field, or targets.
+    Values(Vec<String>),
+    /// A sentence of ours.
+    Sentence(String),
+}
+
+/// Why a change should be looked at.
+pub(in crate::render) fn because(change: &Change, context: &PlanContext<'_>) -> Vec<Because> {
     let mut places: Vec<(At, Vec<&'static str>)> = Vec::new();
     for found in &change.risks {
         match places.iter_mut().find(|(at, _)| *at == found.at) {
@@ -78,17 +94,21 @@ pub(in crate::render) fn because(change: &Change, context: &PlanContext<'_>) -> 
     places
         .into_iter()
         .map(|(at, phrases)| {
-            let pieces = match at {
-                At::Field(name) => lines_of(change, name, context),
-                At::Usage => vec!["its usage is set to 0".to_owned()],
-                At::Transition => vec![change::transition(&change.request)],
+            let what = match at {
+                At::Field(name) => What::Values(lines_of(change, name, context)),
+                At::Usage => What::Sentence("its usage is set to 0".to_owned()),
+                At::Transition => What::Sentence(change::transition(&change.request)),
                 At::Deliveries => {
-                    let commit = change.request.commit();
-                    commit.map(|commit| commit.deliveries.iter().map(delivery).collect()).unwrap_or_default()
+                    let targets =
+                        change.request.commit().map(|commit| commit.deliveries.iter().map(delivery));
+                    What::Values(targets.map(Iterator::collect).unwrap_or_default())
                 }
-                At::Key => change.reason.iter().map(|reason| escape(&words::reason(reason).1)).collect(),
+                At::Key => {
+                    let reason = change.reason.as_ref().map(|reason| words::reason(reason).1);
+                    What::Sentence(reason.map(|reason| escape(&reason)).unwrap_or_default())
+                }
             };
-            (phrases.join(", "), pieces)
+            Because { phrases: phrases.join(", "), what }
         })
         .collect()
 }
@@ -321,6 +341,9 @@ impl Page<'_> {
                 some_of(&prunable, NAMES)
             ));
         }
+        if plan.left_out != LeftOut::default() {
+            out.push_str(&format!(" Left alone: {}.", prose(&left_out(plan.left_out))));
+        }
         let writes = plan.writes();
         if writes.total() > 0 {
             out.push_str(&format!(" {}: {}.", count(writes.total(), "write"), calls_of(writes)));
@@ -396,19 +419,22 @@ fn clip_sentences(parts: Vec<String>) -> String {
 }
 
 /// Why to look at a change, in one cell.
-fn cell(because: &[(String, Vec<String>)]) -> String {
+fn cell(because: &[Because]) -> String {
     let parts: Vec<String> = because
         .iter()
-        .map(|(phrases, pieces)| {
-            let mut shown: Vec<String> = pieces.iter().take(PIECES).map(|piece| code(piece)).collect();
-            if pieces.len() > PIECES {
-                shown.push(format!("and {} more", pieces.len() - PIECES));
-            }
-            if shown.is_empty() {
-                format!("**{phrases}**")
-            } else {
-                format!("**{phrases}** ({})", shown.join(", "))
-            }
+        .map(|Because { phrases, what }| {
+            let shown = match what {
+                What::Sentence(text) => prose(text),
+                What::Values(values) => {
+                    let mut shown: Vec<String> =
+                        values.iter().take(PIECES).map(|value| code(value)).collect();
+                    if values.len() > PIECES {
+                        shown.push(format!("and {} more", values.len() - PIECES));
+                    }
+                    shown.join(", ")
+                }
+            };
+            if shown.is_empty() { format!("**{phrases}**") } else { format!("**{phrases}** ({shown})") }
         })
         .collect();
     parts.join("; ")

@@ -7,21 +7,22 @@ mod fields;
 mod limits;
 mod plan;
 mod report;
+mod review;
 mod texts;
 
 #[cfg(test)]
 pub(super) mod tests;
 
-pub(super) use entry::{RUNNING_KEY, delivery, fields};
+pub(super) use entry::{RUNNING_KEY, delivery, fields, odd_cause};
 pub(super) use fields::Field;
-pub(super) use plan::{calls_of, organisation};
+pub(super) use plan::{calls_of, left_out, organisation};
 pub(super) use report::Fates;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Style, Verbosity};
 use crate::diagnostic::{Diagnostic, Sources};
-use crate::plan::Plan;
+use crate::plan::{Plan, Review};
 use crate::report::{Event, Report};
 
 /// What a plan does not know about itself.
@@ -39,6 +40,19 @@ pub struct PlanContext<'a> {
     pub mode: Mode,
 }
 
+/// What a review does not know about itself.
+#[derive(Clone, Debug)]
+pub struct ReviewContext<'a> {
+    /// The scope sets of the files, for showing scopes as they were written.
+    pub scope_sets: &'a BTreeMap<String, BTreeSet<String>>,
+    /// The files as the user knows them.
+    pub files: &'a str,
+    /// The base as the user knows it.
+    pub base: &'a str,
+    /// How much to show.
+    pub verbosity: Verbosity,
+}
+
 /// What happens after the plan was shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
@@ -47,11 +61,18 @@ pub enum Mode {
     Preview,
     /// It is applied.
     AboutToApply,
+    /// Files were compared with files: there are no calls.
+    Review,
 }
 
 /// The plan: what changes, what needs a person, what to type next.
 pub fn plan(plan: &Plan, context: &PlanContext<'_>, style: &Style) -> String {
     plan::draw(plan, context, style)
+}
+
+/// What a change of the files does, from the files alone.
+pub fn review(review: &Review, context: &ReviewContext<'_>, style: &Style) -> String {
+    review::draw(review, context, style)
 }
 
 /// The question before an apply, ending where the answer is typed.

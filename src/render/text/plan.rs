@@ -6,7 +6,7 @@ use super::entry::{Entry, Likeness, name};
 use super::errors::explained;
 use super::{Mode, PlanContext};
 use crate::model::{KeyAddress, KeyId, OrganisationId};
-use crate::plan::{Action, Change, Plan, Risk, UnmentionedKey, Writes};
+use crate::plan::{Action, Change, LeftOut, Plan, Risk, UnmentionedKey, Writes};
 use crate::render::layout::{Role, pad, paragraph};
 use crate::render::words::{self, choose, count, some_of};
 use crate::render::{Style, Verbosity, escape};
@@ -38,6 +38,32 @@ pub(super) fn draw(plan: &Plan, context: &PlanContext<'_>, style: &Style) -> Str
         out.push_str(&page.ending());
     }
     out
+}
+
+/// Changes alone, under their groups' headings.
+pub(super) fn entries(changes: &[Change], context: &PlanContext<'_>, style: &Style) -> String {
+    let plan = Plan { changes: changes.to_vec(), ..Plan::default() };
+    Page { plan: &plan, context, style }.groups()
+}
+
+/// `1 create, 2 update`.
+pub(super) fn counts_of(changes: &[Change]) -> String {
+    let counts = words::ACTIONS.into_iter().map(|action| {
+        let n = changes.iter().filter(|change| change.action == action).count();
+        (n, words::action(action).1)
+    });
+    let counts = counts.filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}"));
+    counts.collect::<Vec<_>>().join(", ")
+}
+
+/// The summary's line of risks, if there are any: `3 risks`, `mints-keys, deleted 2`.
+pub(super) fn risks_of(risks: &BTreeMap<Risk, usize>) -> Option<(String, String)> {
+    let word = |(risk, n): (&Risk, &usize)| match n {
+        1 => risk.word().to_owned(),
+        n => format!("{} {n}", risk.word()),
+    };
+    let words: Vec<String> = risks.iter().map(word).collect();
+    (!words.is_empty()).then(|| (count(risks.values().sum(), "risk"), words.join(", ")))
 }
 
 /// See [`super::question`].
@@ -109,6 +135,9 @@ impl Page<'_> {
             are(self.plan.unmentioned.len(), "live key")
         );
         let mut out = paragraph("", &text, self.style);
+        if self.plan.left_out != LeftOut::default() {
+            out.push_str(&paragraph("", &format!("Left out: {}.", left_out(self.plan.left_out)), self.style));
+        }
         if let Some(text) = self.would_prune() {
             out.push_str(&paragraph("", &text, self.style));
         }
@@ -261,24 +290,10 @@ impl Page<'_> {
     fn summary(&self) -> String {
         let plan = self.plan;
         let mut rows: Vec<(String, String)> = Vec::new();
-        let counts: Vec<String> = words::ACTIONS
-            .into_iter()
-            .map(|action| (plan.count(action), words::action(action).1))
-            .filter(|(n, _)| *n > 0)
-            .map(|(n, word)| format!("{n} {word}"))
-            .collect();
         let total = plan.changes.len();
         let changes = if total == 0 { "no changes".to_owned() } else { count(total, "change") };
-        rows.push((changes, counts.join(", ")));
-        let risks = plan.risks();
-        if !risks.is_empty() {
-            let word = |(risk, n): (&Risk, &usize)| match n {
-                1 => risk.word().to_owned(),
-                n => format!("{} {n}", risk.word()),
-            };
-            let words: Vec<String> = risks.iter().map(word).collect();
-            rows.push((count(risks.values().sum(), "risk"), words.join(", ")));
-        }
+        rows.push((changes, counts_of(&plan.changes)));
+        rows.extend(risks_of(&plan.risks()));
         if !plan.blocked.is_empty() {
             let n = plan.blocked.len();
             let others = match total {
@@ -294,6 +309,9 @@ impl Page<'_> {
         }
         if !plan.waiting.is_empty() {
             rows.push((format!("{} waiting", plan.waiting.len()), "due later; not a failure".to_owned()));
+        }
+        if plan.left_out != LeftOut::default() {
+            rows.push(("left out".to_owned(), left_out(plan.left_out)));
         }
         if total > 0 {
             let writes = plan.writes();
@@ -340,6 +358,16 @@ impl Page<'_> {
         }
         out
     }
+}
+
+/// What `--only-changed` leaves alone.
+pub(in crate::render) fn left_out(left_out: LeftOut) -> String {
+    let LeftOut { keys, fields } = left_out;
+    format!(
+        "{} with nothing but drift, {} that drifted (--only-changed)",
+        count(keys, "key"),
+        count(fields, "field")
+    )
 }
 
 pub(super) fn address(address: &KeyAddress) -> String {

@@ -10,14 +10,16 @@ use crate::render::text::{self, PlanContext};
 use crate::render::{Style, Verbosity};
 use crate::report::{Event, Failure, Outcome};
 
-const EVIL: &str = "\u{1b}[31m\r\n::error::pwned\n##[error]x\u{202e}gnp\u{200b}\u{2028}\u{9b}2J";
+pub(in crate::render) const EVIL: &str = "\u{1b}[31m\r\n::error::pwned\n##[error]x\u{202e}gnp\u{200b}\u{2028}\u{9b}2J\n::set-output name=x::y\n\
+     @acme/admins [x](https://evil.example) ![x](//e) <img src=x onerror=a()> a|b\\|c `` ``` --> <!-- *d* _e_ ~~f~~ #1 \
+     </details> {0} %0A";
 
 fn evil_address() -> KeyAddress {
     let evil = || EVIL.to_owned();
     KeyAddress { workspace: Some(evil()), user: Some(evil()), name: evil() }
 }
 
-fn evil_plan() -> Plan {
+pub(in crate::render) fn evil_plan() -> Plan {
     let evil = || EVIL.to_owned();
     let mut plan = full_plan();
     for change in &mut plan.changes {

@@ -1,6 +1,6 @@
 //! Whole outputs, as a reader sees them.
 
 mod diagnostics;
-mod hostile;
+pub(in crate::render) mod hostile;
 mod plan;
 mod report;
