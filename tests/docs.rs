@@ -190,9 +190,14 @@ fn every_option_that_the_documents_name_exists() {
     ] {
         help += &text(&portkey_sync(&format!("{command} --help"), root()).stdout);
     }
-    for document in
-        ["README.md", "docs/emulator.md", "docs/json.md", "docs/diagnostics.md", "docs/keys-file.md"]
-    {
+    for document in [
+        "README.md",
+        "docs/emulator.md",
+        "docs/json.md",
+        "docs/formats.md",
+        "docs/diagnostics.md",
+        "docs/keys-file.md",
+    ] {
         let content = read(document);
         // What programs of sinks take is not ours.
         let content = content.replace("--repo", "");

@@ -177,7 +177,14 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> Exit {
     };
     let text = error.to_string();
     let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-    let (hints, exit): (Vec<String>, _) = (hint.iter().cloned().collect(), Exit::Usage.code());
+    let possible = match error.get(ContextKind::ValidValue) {
+        Some(ContextValue::Strings(values)) if !values.is_empty() => {
+            Some(format!("possible values: {}", values.join(", ")))
+        }
+        _ => None,
+    };
+    let (hints, exit): (Vec<String>, _) =
+        (hint.iter().cloned().chain(possible).collect(), Exit::Usage.code());
     if asked_for("json") {
         write_stdout(&render::json::error("usage", message, &[], &hints, exit));
     } else if asked_for("jsonl") {

@@ -41,7 +41,8 @@ struct Message {
 struct Location {
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<usize>,
-    physical_location: PhysicalLocation,
+    #[serde(rename = "physicalLocation")]
+    physical: PhysicalLocation,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<Message>,
 }
@@ -132,7 +133,7 @@ fn result(
         Some(label) => location(label, None, sources, paths),
         None => Location {
             id: None,
-            physical_location: PhysicalLocation { artifact_location: artifact(file, paths), region: None },
+            physical: PhysicalLocation { artifact_location: artifact(file, paths), region: None },
             message: None,
         },
     };
@@ -159,7 +160,7 @@ fn location(label: &Label, id: Option<usize>, sources: &Sources, paths: &Paths) 
     let end = sources.place(Span { start: label.span.end.max(label.span.start), ..label.span });
     Location {
         id,
-        physical_location: PhysicalLocation {
+        physical: PhysicalLocation {
             artifact_location: artifact(&start.file, paths),
             region: Some(Region {
                 start_line: start.line,

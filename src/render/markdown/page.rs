@@ -20,6 +20,8 @@ const DRIFTED: usize = 20;
 const REMARKS: usize = 10;
 /// Lines of a field that stand in a row.
 const PIECES: usize = 4;
+/// Where the rest is.
+const REST: &str = "All of it is what `portkey-sync plan` prints, with `-v` line by line.";
 /// Room for the sentences that say what was left out, and for the ends of fences.
 const ROOM_FOR_ENDS: usize = 1_500;
 
@@ -159,15 +161,10 @@ impl Page<'_> {
                 count(left_out, "more key"),
                 choose(left_out, "is", "are"),
                 risks.join(", "),
-                self.pointer()
+                REST
             ));
         }
         out
-    }
-
-    /// Where the rest is.
-    fn pointer(&self) -> String {
-        "All of it is what `portkey-sync plan` prints, with `-v` line by line.".to_owned()
     }
 
     fn refused(&self) -> Vec<Row> {
@@ -288,7 +285,7 @@ impl Page<'_> {
                 count(self.plan.changes.len(), "change"),
                 choose(rest.len(), "is", "are"),
                 self::counts(rest.iter().copied()),
-                self.pointer()
+                REST
             ));
         }
         out

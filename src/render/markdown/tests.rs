@@ -13,7 +13,10 @@ fn show(plan: &Plan, limit: usize) -> String {
 fn many(n: usize) -> Plan {
     let change = |n: usize| {
         let fields = vec![
-            FieldChange::UsageLimits { before: Some(budget(500.0)), after: Some(budget(501.0 + n as f64)) },
+            FieldChange::UsageLimits {
+                before: Some(budget(500.0)),
+                after: Some(budget(501.0 + f64::from(u16::try_from(n).unwrap()))),
+            },
             FieldChange::Description { before: format!("before {n}"), after: format!("after {n}") },
         ];
         Change { ..update(&format!("ws-{:02}/key-{n:04}", n % 20), n, fields) }
