@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use portkey_sync::emulator::{Seed, Switch, Switches};
+use portkey_sync::plan::{Cause, Risk};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -118,6 +119,20 @@ fn the_page_of_the_emulator_has_the_table_of_its_switches() {
 }
 
 #[test]
+fn the_page_of_reviews_has_the_tables_of_risks_and_causes() {
+    let page = read("docs/review.md");
+    let mut table = "| risk | when a change has it | ask |\n|---|---|---|\n".to_owned();
+    for risk in Risk::ALL {
+        table += &format!("| `{risk}` | {} | {} |\n", risk.meaning(), risk.question());
+    }
+    assert!(page.contains(&format!("\n{table}\n")), "docs/review.md lacks this table:\n{table}");
+    for cause in Cause::ALL {
+        let row = format!("| {} | {} |\n", cause.word().replace('-', " "), cause.meaning());
+        assert!(page.contains(&row), "docs/review.md lacks this row: {row}");
+    }
+}
+
+#[test]
 fn the_keys_file_of_the_readme_is_valid() {
     let readme = read("README.md");
     let (_, rest) = readme.split_once("```yaml\n").unwrap();
@@ -190,9 +205,14 @@ fn every_option_that_the_documents_name_exists() {
     ] {
         help += &text(&portkey_sync(&format!("{command} --help"), root()).stdout);
     }
-    for document in
-        ["README.md", "docs/emulator.md", "docs/json.md", "docs/diagnostics.md", "docs/keys-file.md"]
-    {
+    for document in [
+        "README.md",
+        "docs/emulator.md",
+        "docs/json.md",
+        "docs/diagnostics.md",
+        "docs/keys-file.md",
+        "docs/review.md",
+    ] {
         let content = read(document);
         // What programs of sinks take is not ours.
         let content = content.replace("--repo", "");
