@@ -4,3 +4,4 @@ mod diagnostics;
 mod hostile;
 mod plan;
 mod report;
+mod review;
