@@ -60,6 +60,14 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     CATALOGUE.keys().copied()
 }
 
+/// Whether a holder of this scope can come by any scope there is: by making a key, by widening one, or by
+/// rotating one, which shows its secret. What is not known to be harmless counts.
+pub fn mints_keys(name: &str) -> bool {
+    name.split_once('.').is_some_and(|(group, verb)| {
+        group.ends_with("_api_keys") && !matches!(verb, "list" | "read" | "delete")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,5 +90,25 @@ mod tests {
         assert_eq!(standing("logs.read"), Standing::SeenElsewhere);
         assert_eq!(standing("agent_server_skills.read"), Standing::SeenElsewhere);
         assert_eq!(standing("completions.wirte"), Standing::Unknown);
+    }
+
+    #[test]
+    fn who_can_make_change_or_rotate_keys_can_come_by_any_scope() {
+        let minting: Vec<_> = names().filter(|name| mints_keys(name)).collect();
+        assert_eq!(
+            minting,
+            [
+                "organisation_service_api_keys.create",
+                "organisation_service_api_keys.rotate",
+                "organisation_service_api_keys.update",
+                "workspace_service_api_keys.create",
+                "workspace_service_api_keys.rotate",
+                "workspace_service_api_keys.update",
+                "workspace_user_api_keys.create",
+                "workspace_user_api_keys.rotate",
+                "workspace_user_api_keys.update",
+            ]
+        );
+        assert!(mints_keys("agent_api_keys.clone"));
     }
 }

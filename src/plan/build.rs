@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::secret::{self, Rival};
 use super::{
     Action, Asked, Blocked, BlockedReason, Candidate, Change, DESCRIPTION_LIMIT, Harm, Inputs, KeySnapshot,
-    Note, Plan, Prune, Reason, Request, UnmentionedKey, Waiting, guards, marks, rename, request,
+    Note, Plan, Prune, Reason, Request, UnmentionedKey, Waiting, guards, marks, rename, request, rules,
 };
 use crate::desired::{DesiredKey, Presence};
 use crate::diagnostic::nearest;
@@ -102,9 +102,12 @@ fn plan_for(inputs: &Inputs<'_>, diff: &Diff<'_>, rivals: Vec<Rival>) -> Plan {
     rename::block_look_alikes(diff, inputs, &mut changes, &mut blocked);
     changes.sort_by(|a, b| a.address.cmp(&b.address).then_with(|| id_of(a).cmp(&id_of(b))));
     blocked.sort_by(|a, b| a.address.cmp(&b.address));
-    let refusals = guards::refusals(inputs, &changes, blocked.len());
+    let (broken, warned) = rules::said(inputs);
+    let mut refusals = guards::refusals(inputs, &changes, blocked.len());
+    refusals.extend(broken);
 
-    let notes = notes(inputs, &changes);
+    let mut notes = notes(inputs, &changes);
+    notes.extend(warned);
     let settled = secret::spent(inputs);
     let seen = live.keys.keys().cloned().chain(rivals.into_iter().map(|rival| rival.key.id)).collect();
     Plan {

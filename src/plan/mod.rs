@@ -11,6 +11,7 @@ mod marks;
 mod refusal;
 mod rename;
 mod request;
+mod rules;
 mod secret;
 #[cfg(test)]
 mod tests;

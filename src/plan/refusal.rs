@@ -1,6 +1,7 @@
 //! Why nothing at all is written, and what else a person should know.
 
 use crate::model::{Escrowed, OrganisationId};
+use crate::policy::Finding;
 
 /// Why nothing at all will be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +43,11 @@ pub enum Refusal {
         /// What.
         oddities: Vec<String>,
     },
+    /// A rule is broken, or a waiver is none.
+    Policy {
+        /// One at least, all of one code and one policy.
+        findings: Vec<Finding>,
+    },
 }
 
 /// What else a person should know.
@@ -63,4 +69,9 @@ pub enum Note {
     ListUnstable,
     /// The escrow holds a secret that nothing in the files delivers.
     HeldWithoutKey(Escrowed),
+    /// A rule is broken that only warns.
+    Policy {
+        /// One at least, all of one code and one policy.
+        findings: Vec<Finding>,
+    },
 }

@@ -1,7 +1,9 @@
 //! Why nothing is written at all, and what else a person should know.
 
 use super::{Explained, choose, count};
+use crate::desired::{Origin, codes, explain, explain_rule};
 use crate::plan::{Note, Refusal};
+use crate::policy::Finding;
 
 pub(in crate::render) fn refusal(refusal: &Refusal) -> Explained {
     match refusal {
@@ -69,7 +71,55 @@ pub(in crate::render) fn refusal(refusal: &Refusal) -> Explained {
             )
         }
         .hint("use a newer portkey-sync, or leave out --strict-contract"),
+        Refusal::Policy { findings } => policy(findings, usize::MAX),
     }
+}
+
+/// So many findings that only warn are shown.
+const SHOWN_WARNINGS: usize = 10;
+
+/// Findings of one code and one policy.
+fn policy(findings: &[Finding], shown: usize) -> Explained {
+    let Some(first) = findings.first() else { return Explained::new("policy", "a policy is not kept") };
+    let place = match &first.origin {
+        Origin::KeysFile => "the root file".to_owned(),
+        Origin::PolicyFile { name } => name.clone(),
+    };
+    let (n, rule) = (findings.len(), first.rule.name());
+    let rule_info = explain_rule(first.code);
+    let message = match first.code {
+        codes::POLICY_WAIVER_EXPIRED => {
+            format!("{} in {place} {} ended", count(n, "waiver"), choose(n, "has", "have"))
+        }
+        codes::POLICY_WAIVER_TOO_LONG => {
+            format!("{} in {place} {} too far away", count(n, "waiver"), choose(n, "ends", "end"))
+        }
+        codes::POLICY_WAIVER_UNUSED => {
+            format!("{} in {place} {} nothing", count(n, "waiver"), choose(n, "excepts", "except"))
+        }
+        _ => format!("{} {} `{rule}` of {place}", count(n, "key"), choose(n, "breaks", "break")),
+    };
+    let mut details: Vec<String> = findings
+        .iter()
+        .take(shown)
+        .map(|finding| format!("{} ({})", finding.message, finding.place))
+        .collect();
+    if n > details.len() {
+        details.push(format!("and {} more, which portkey-sync validate shows", n - details.len()));
+    }
+    let explained = Explained { details, ..Explained::new(first.code, message) };
+    match rule_info {
+        None => match explain(first.code) {
+            Some(explanation) => explained.hint(explanation.remedy),
+            None => explained,
+        },
+        Some(_) if n == 1 => explained.hint(first.remedy.as_str()).hint(waiving(&place)),
+        Some(rule) => explained.hint(rule.remedy).hint(waiving(&place)),
+    }
+}
+
+fn waiving(place: &str) -> String {
+    format!("or except a key for a time: a waiver in {place}, with a reason and an end")
 }
 
 fn are(n: usize, noun: &str) -> String {
@@ -111,6 +161,7 @@ pub(in crate::render) fn note(note: &Note) -> Explained {
                 held.nonce
             ),
         ),
+        Note::Policy { findings } => policy(findings, SHOWN_WARNINGS),
         Note::ListUnstable => Explained::new(
             "list-unstable",
             "the pages of the list of keys did not agree, three times; no key is taken for absent",
