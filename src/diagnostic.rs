@@ -287,9 +287,9 @@ mod tests {
         let start = text.find("naïve").unwrap();
         let place = sources.place(Span { source, start, end: start });
         let word = sources.word_at(&place).unwrap();
-        assert_eq!(&text[word.start..word.end], "naïve-key");
+        assert_eq!(text.get(word.start..word.end), Some("naïve-key"));
         let brace = sources.word_at(&Place { column: place.column - 1, ..place.clone() }).unwrap();
-        assert_eq!(&text[brace.start..brace.end], "{");
+        assert_eq!(text.get(brace.start..brace.end), Some("{"));
         let behind = sources.word_at(&Place { line: 99, ..place.clone() }).unwrap();
         assert_eq!((behind.start, behind.end), (text.len(), text.len()));
         assert_eq!(sources.word_at(&Place { file: "other.yaml".to_owned(), ..place }), None);

@@ -101,14 +101,12 @@ fn breach(policy: &Policy, rule: &Rule, key: &DesiredKey, now: Timestamp) -> Opt
                 "write `description:` in the key",
             ),
         },
-        Demand::Name(pattern) => match pattern.matches(&address.name) {
-            true => None,
-            false => found(
-                "name",
-                format!("the name of `{address}` does not match `{}`", pattern.as_str()),
-                "rename it; with `renamed_from` the key keeps its id and its secret",
-            ),
-        },
+        Demand::Name(pattern) if pattern.matches(&address.name) => None,
+        Demand::Name(pattern) => found(
+            "name",
+            format!("the name of `{address}` does not match `{}`", pattern.as_str()),
+            "rename it; with `renamed_from` the key keeps its id and its secret",
+        ),
         Demand::Expiry => endless(key),
         Demand::ExpiryWithin(longest) => match spec.expires_at.value() {
             None => endless(key),

@@ -71,8 +71,13 @@ pub fn check(desired: &Desired, now: Timestamp) -> Vec<Finding> {
     }
     // What stands before what is waived, the stricter before the milder: of two equal ones the first is kept.
     findings.sort_by(|a, b| {
-        let of = |f: &Finding| (f.place.clone(), f.code, f.message.clone());
-        of(a).cmp(&of(b)).then_with(|| b.stands().cmp(&a.stands())).then_with(|| b.severity.cmp(&a.severity))
+        (&a.place, a.code, &a.message, b.stands(), b.severity).cmp(&(
+            &b.place,
+            b.code,
+            &b.message,
+            a.stands(),
+            a.severity,
+        ))
     });
     findings.dedup_by(|later, kept| {
         kept.place == later.place && kept.code == later.code && kept.message == later.message

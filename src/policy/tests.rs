@@ -43,7 +43,13 @@ fn said(loaded: &Loaded) -> String {
     let mut out = String::new();
     for diagnostic in &loaded.diagnostics {
         let place = diagnostic.primary.as_ref().map(|label| {
-            let text = &loaded.sources.get(label.span.source).unwrap().text[label.span.start..label.span.end];
+            let text = loaded
+                .sources
+                .get(label.span.source)
+                .unwrap()
+                .text
+                .get(label.span.start..label.span.end)
+                .unwrap();
             let place = loaded.sources.place(label.span);
             format!("{}:{} `{text}` {}", place.line, place.column, label.text)
         });

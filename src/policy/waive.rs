@@ -1,5 +1,7 @@
 //! Waivers: which findings they except, and which of them are none.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::Finding;
@@ -18,13 +20,21 @@ pub(super) fn apply(
     findings: &mut [Finding],
     now: Timestamp,
 ) -> Vec<Finding> {
+    if policy.waivers.is_empty() {
+        return Vec::new();
+    }
+    // Several entries can have one address, if each is pinned to a key.
+    let mut by_name: BTreeMap<String, Vec<&KeyAddress>> = BTreeMap::new();
+    for key in keys {
+        for name in names(&policy.origin, key) {
+            by_name.entry(name).or_default().push(&key.address);
+        }
+    }
     let mut troubles = Vec::new();
     for waiver in &policy.waivers {
-        let meant: Vec<&DesiredKey> =
-            keys.iter().filter(|key| names(&policy.origin, key).contains(&waiver.key)).collect();
+        let meant = by_name.get(&waiver.key).map_or(&[][..], Vec::as_slice);
         let is_excepted = |finding: &Finding| {
-            let key = finding.key.as_ref();
-            finding.rule == waiver.rule && meant.iter().any(|desired| key == Some(&desired.address))
+            finding.rule == waiver.rule && finding.key.as_ref().is_some_and(|key| meant.contains(&key))
         };
         let mut excepted = findings.iter_mut().filter(|finding| is_excepted(finding)).peekable();
         let trouble = if now >= waiver.until {
@@ -32,7 +42,7 @@ pub(super) fn apply(
         } else if now.checked_add(LONGEST).is_ok_and(|latest| waiver.until > latest) {
             Some((Severity::Error, codes::POLICY_WAIVER_TOO_LONG, too_long(waiver)))
         } else if excepted.peek().is_none() {
-            Some((Severity::Warning, codes::POLICY_WAIVER_UNUSED, unused(policy, waiver, keys, &meant)))
+            Some((Severity::Warning, codes::POLICY_WAIVER_UNUSED, unused(policy, waiver, &by_name)))
         } else {
             excepted.for_each(|finding| finding.waiver = Some(waiver.clone()));
             None
@@ -42,7 +52,7 @@ pub(super) fn apply(
             rule: waiver.rule,
             code,
             severity,
-            key: meant.first().map(|key| key.address.clone()),
+            key: meant.first().map(|address| (*address).clone()),
             place: waiver.place.clone(),
             inherited_by: None,
             message,
@@ -77,12 +87,15 @@ fn too_long(waiver: &Waiver) -> (String, String) {
     )
 }
 
-fn unused(policy: &Policy, waiver: &Waiver, keys: &[DesiredKey], meant: &[&DesiredKey]) -> (String, String) {
+fn unused(
+    policy: &Policy,
+    waiver: &Waiver,
+    by_name: &BTreeMap<String, Vec<&KeyAddress>>,
+) -> (String, String) {
     let Waiver { rule, key, .. } = waiver;
     let rule = rule.name();
-    if meant.is_empty() {
-        let all: Vec<String> = keys.iter().flat_map(|key| names(&policy.origin, key)).collect();
-        let remedy = nearest(key, all.iter().map(String::as_str)).map_or_else(
+    if !by_name.contains_key(key) {
+        let remedy = nearest(key, by_name.keys().map(String::as_str)).map_or_else(
             || "write the whole address as plans show it, or remove the waiver".to_owned(),
             |near| format!("did you mean `{near}`?"),
         );

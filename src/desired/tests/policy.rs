@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use super::*;
+use crate::diagnostic::Severity::{Error, Warning};
 
 /// What is said about a file with this policy.
 fn check_policy(policy: &str) -> String {
@@ -52,7 +53,6 @@ fn a_rule_is_a_word_or_a_map_and_off_needs_no_quotes() {
     let policy =
         the_policy("{use: [strict], rules: {no-unlimited: warning, expiry-within: off, secret-age: off}}");
     let rules: Vec<_> = policy.rules.iter().map(|rule| (rule.demand.rule().name(), rule.severity)).collect();
-    use crate::diagnostic::Severity::{Error, Warning};
     assert_eq!(
         rules,
         [
@@ -72,10 +72,10 @@ fn a_rule_overrides_a_set_setting_by_setting() {
         the_policy("{use: [recommended], rules: {expiry-required: error, limits-required: {limits: both}}}");
     let rule = |id: RuleId| policy.rules.iter().find(|rule| rule.demand.rule() == id).unwrap();
     let expiry = rule(RuleId::ExpiryRequired);
-    assert_eq!(expiry.severity, crate::diagnostic::Severity::Error);
+    assert_eq!(expiry.severity, Error);
     assert_eq!(expiry.kinds, Some([KeyKind::WorkspaceUser].into()), "the set's types stay");
     let limits = rule(RuleId::LimitsRequired);
-    assert_eq!(limits.severity, crate::diagnostic::Severity::Warning, "the set's severity stays");
+    assert_eq!(limits.severity, Warning, "the set's severity stays");
     assert_eq!(limits.demand, Demand::Limits(Limits::Both));
 }
 
@@ -85,8 +85,8 @@ fn of_several_sets_the_last_has_the_say() {
         let policy = the_policy(policy);
         policy.rules.iter().find(|rule| rule.demand == Demand::Expiry).unwrap().severity
     };
-    assert_eq!(severity("{use: [recommended, strict]}"), crate::diagnostic::Severity::Error);
-    assert_eq!(severity("{use: [strict, recommended]}"), crate::diagnostic::Severity::Warning);
+    assert_eq!(severity("{use: [recommended, strict]}"), Error);
+    assert_eq!(severity("{use: [strict, recommended]}"), Warning);
 }
 
 #[test]

@@ -110,12 +110,18 @@ fn policy(findings: &[Finding], shown: usize) -> Explained {
     let explained = Explained { details, ..Explained::new(first.code, message) };
     match rule_info {
         None => match explain(first.code) {
-            Some(explanation) => explained.hint(explanation.remedy),
+            Some(explanation) => explained.hint(as_hint(explanation.remedy)),
             None => explained,
         },
         Some(_) if n == 1 => explained.hint(first.remedy.as_str()).hint(waiving(&place)),
-        Some(rule) => explained.hint(rule.remedy).hint(waiving(&place)),
+        Some(rule) => explained.hint(as_hint(rule.remedy)).hint(waiving(&place)),
     }
+}
+
+/// The sentence of a manual as a fragment.
+fn as_hint(sentence: &str) -> String {
+    let mut chars = sentence.trim_end_matches('.').chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
 }
 
 fn waiving(place: &str) -> String {

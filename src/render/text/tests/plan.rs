@@ -282,6 +282,24 @@ fn every_refusal_and_note_says_what_to_do() {
           it
     note: any of 3 keys could be the one that portkey-sync runs with; all are spared; --self ID names it
     note: the pages of the list of keys did not agree, three times; no key is taken for absent
+    note: 12 keys break `expiry-required` of the root file
+      `ws-payments/key-01` never ends (keys.yaml:1)
+      `ws-payments/key-02` never ends (keys.yaml:2)
+      `ws-payments/key-03` never ends (keys.yaml:3)
+      `ws-payments/key-04` never ends (keys.yaml:4)
+      `ws-payments/key-05` never ends (keys.yaml:5)
+      `ws-payments/key-06` never ends (keys.yaml:6)
+      `ws-payments/key-07` never ends (keys.yaml:7)
+      `ws-payments/key-08` never ends (keys.yaml:8)
+      `ws-payments/key-09` never ends (keys.yaml:9)
+      `ws-payments/key-10` never ends (keys.yaml:10)
+      and 2 more, which portkey-sync validate shows
+    hint: write `expires_at` in the key
+    hint: or except a key for a time: a waiver in the root file, with a reason and an end
+    note: 1 waiver in the root file excepts nothing
+      `expiry-required` is waived for `ws-payments/key-01`, which is in no file (keys.yaml:7)
+    hint: remove the waiver or correct its `key`. A rule of the policy file can be waived in that file
+          only
 
     no changes
     left alone     52 keys are as declared
@@ -313,6 +331,35 @@ fn every_refusal_and_note_says_what_to_do() {
     refused: the service answered something that this version does not know
       keys have a field `colour`
     hint: use a newer portkey-sync, or leave out --strict-contract
+
+    refused: 1 key breaks `expiry-required` of the root file
+      `ws-payments/key-01` never ends (keys.yaml:1)
+    hint: write `expires_at:` in the key
+    hint: or except a key for a time: a waiver in the root file, with a reason and an end
+
+    refused: 12 keys break `expiry-required` of org/policy.yaml
+      `ws-payments/key-01` never ends (keys.yaml:1)
+      `ws-payments/key-02` never ends (keys.yaml:2)
+      `ws-payments/key-03` never ends (keys.yaml:3)
+      `ws-payments/key-04` never ends (keys.yaml:4)
+      `ws-payments/key-05` never ends (keys.yaml:5)
+      `ws-payments/key-06` never ends (keys.yaml:6)
+      `ws-payments/key-07` never ends (keys.yaml:7)
+      `ws-payments/key-08` never ends (keys.yaml:8)
+      `ws-payments/key-09` never ends (keys.yaml:9)
+      `ws-payments/key-10` never ends (keys.yaml:10)
+      `ws-payments/key-11` never ends (keys.yaml:11)
+      `ws-payments/key-12` never ends (keys.yaml:12)
+    hint: write `expires_at` in the key
+    hint: or except a key for a time: a waiver in org/policy.yaml, with a reason and an end
+
+    refused: 1 waiver in the root file has ended
+      `expiry-required` is waived for `ws-payments/key-01`, which is in no file (keys.yaml:7)
+    hint: let the key keep the rule and remove the waiver, or give the waiver a new end
+
+    refused: 1 waiver in the root file ends too far away
+      `expiry-required` is waived for `ws-payments/key-01`, which is in no file (keys.yaml:7)
+    hint: let it end sooner, and extend it when the time comes
 
     Nothing was written, and apply would refuse.
     ");
