@@ -27,7 +27,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("policy", &["model", "diagnostic", "scopes", "desired"]),
     ("live", &["model", "api"]),
     ("diff", &["model", "diagnostic", "desired", "live"]),
-    ("plan", &["model", "diagnostic", "desired", "policy", "live", "diff", "handoff"]),
+    ("plan", &["model", "diagnostic", "scopes", "desired", "policy", "live", "diff", "handoff"]),
     ("report", &["model", "plan"]),
     ("apply", &["model", "api", "live", "diff", "plan", "report", "secrets", "handoff"]),
     ("render", &["model", "diagnostic", "scopes", "desired", "policy", "diff", "plan", "report", "handoff"]),

@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::plan::Risk;
 
 pub(super) const DEFAULT_BASE_URL: &str = "https://api.portkey.ai/v1";
 pub(super) const DEFAULT_WORK_DIR: &str = ".portkey-sync";
@@ -184,6 +187,10 @@ pub(super) struct PlanningArgs {
     /// Refuse to change more keys than this
     #[arg(long, value_name = "N")]
     pub(super) max_changes: Option<usize>,
+    /// Refuse to apply anything while a change has one of these risks: words after `!` in the plan, several with
+    /// commas or by repeating the option
+    #[arg(long = "deny-risk", value_name = "RISK", value_delimiter = ',', value_parser = risk())]
+    pub(super) deny_risks: Vec<Risk>,
     /// Make at most this many rotations that no date in the file asks for, oldest secrets first [default: 20]
     #[arg(long, value_name = "N")]
     pub(super) max_rotations: Option<usize>,
@@ -333,6 +340,12 @@ pub(super) struct ManArgs {
     /// Write one page per command into this folder, instead of the main page to standard output
     #[arg(short, long, value_name = "DIR")]
     pub(super) output: Option<PathBuf>,
+}
+
+/// One of the words; clap answers another one with the nearest.
+fn risk() -> impl TypedValueParser<Value = Risk> {
+    let parse = |word: String| Risk::parse(&word).ok_or("not a risk");
+    PossibleValuesParser::new(Risk::ALL.map(Risk::word)).try_map(parse)
 }
 
 /// `30m` or longer.

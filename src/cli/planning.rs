@@ -103,6 +103,10 @@ fn next_command(global: &GlobalArgs, args: &PlanningArgs, plan: &Plan) -> String
     if let Some(n) = args.max_rotations {
         words.push(format!("--max-rotations {n}"));
     }
+    if !args.deny_risks.is_empty() {
+        let risks: Vec<&str> = args.deny_risks.iter().map(|risk| risk.word()).collect();
+        words.push(format!("--deny-risk {}", risks.join(",")));
+    }
     for program in programs(plan).union(&args.allow_commands.iter().cloned().collect()) {
         words.push(format!("--allow-command {}", quoted(program)));
     }
@@ -180,6 +184,7 @@ pub(super) async fn make(
         slots,
         prove: args.verify_secrets,
         asked,
+        deny_risks: args.deny_risks.iter().copied().collect(),
     };
     Ok(plan(&Inputs { desired, live: &live, running: &running, now: live.now, options: &options }))
 }

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 
 use super::secret::{self, Rival};
 use super::{
-    Action, Asked, Blocked, BlockedReason, Candidate, Change, DESCRIPTION_LIMIT, Harm, Inputs, KeySnapshot,
-    Note, Plan, Prune, Reason, Request, UnmentionedKey, Waiting, guards, marks, rename, request, rules,
+    Action, Asked, Blocked, BlockedReason, Candidate, Causes, Change, DESCRIPTION_LIMIT, Harm, Inputs,
+    KeySnapshot, Note, Plan, Prune, Reason, Request, UnmentionedKey, Waiting, guards, marks, rename, request,
+    risk, rules,
 };
 use crate::desired::{DesiredKey, Presence};
 use crate::diagnostic::nearest;
@@ -102,6 +103,7 @@ fn plan_for(inputs: &Inputs<'_>, diff: &Diff<'_>, rivals: Vec<Rival>) -> Plan {
     rename::block_look_alikes(diff, inputs, &mut changes, &mut blocked);
     changes.sort_by(|a, b| a.address.cmp(&b.address).then_with(|| id_of(a).cmp(&id_of(b))));
     blocked.sort_by(|a, b| a.address.cmp(&b.address));
+    risk::assess(&mut changes, now);
     let (broken, warned) = rules::said(inputs);
     let mut refusals = guards::refusals(inputs, &changes, blocked.len());
     refusals.extend(broken);
@@ -234,6 +236,8 @@ fn deletion(address: KeyAddress, live: &LiveKey, reason: Reason) -> Change {
         reason: Some(reason),
         request: Request::Delete { id: live.id.clone() },
         running_key: false,
+        risks: Vec::new(),
+        causes: Causes::default(),
     }
 }
 
@@ -325,6 +329,8 @@ fn decide_update(
         reason,
         request: Request::Update { id: live.id.clone(), body: Box::new(body) },
         running_key: running,
+        risks: Vec::new(),
+        causes: Causes::default(),
     })));
     Ok(decisions)
 }
@@ -424,6 +430,8 @@ fn decide_create(inputs: &Inputs<'_>, entry: &Entry<'_>) -> Decision {
         reason: None,
         request: Request::Create { body: Box::new(body), commit },
         running_key: false,
+        risks: Vec::new(),
+        causes: Causes::default(),
     }))
 }
 

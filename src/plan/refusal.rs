@@ -1,6 +1,7 @@
 //! Why nothing at all is written, and what else a person should know.
 
-use crate::model::{Escrowed, OrganisationId};
+use super::{At, Risk};
+use crate::model::{Escrowed, KeyAddress, OrganisationId};
 use crate::policy::Finding;
 
 /// Why nothing at all will be written.
@@ -48,6 +49,22 @@ pub enum Refusal {
         /// One at least, all of one code and one policy.
         findings: Vec<Finding>,
     },
+    /// Risks that the caller does not accept (`--deny-risk`).
+    DeniedRisks {
+        /// Each of them.
+        denied: Vec<DeniedRisk>,
+    },
+}
+
+/// A risk that the caller does not accept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeniedRisk {
+    /// The key.
+    pub address: KeyAddress,
+    /// The risk.
+    pub risk: Risk,
+    /// What it comes from.
+    pub at: At,
 }
 
 /// What else a person should know.

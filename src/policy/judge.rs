@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Finding;
 use crate::desired::{Demand, DesiredKey, Limits, Origin, Policy, Presence, Rule};
 use crate::model::{KeyAddress, KeyKind, RotationPeriod, Setting};
-use crate::scopes::mints_keys;
+use crate::scopes::{Privilege, privilege};
 
 /// How a key breaks a rule.
 struct Breach {
@@ -114,7 +114,7 @@ fn breach(policy: &Policy, rule: &Rule, key: &DesiredKey, now: Timestamp) -> Opt
         },
         Demand::Limits(limits) => without_limits(key, *limits),
         Demand::MintsKeysOnly(allowed) => {
-            let minting = held(key, mints_keys);
+            let minting = held(key, |scope| privilege(scope) == Privilege::MintsKeys);
             if minting.is_empty() || names(&policy.origin, key).iter().any(|name| allowed.matches(name)) {
                 return None;
             }

@@ -18,8 +18,8 @@ use crate::model::{
     UsageLimits, WorkspaceId,
 };
 use crate::plan::{
-    Action, Blocked, BlockedReason, Candidate, Change, Commit, Harm, KeySnapshot, Note, Plan, Reason,
-    Refusal, Request, UnmentionedKey, Unproven, Waiting,
+    Action, At, Blocked, BlockedReason, Candidate, Causes, Change, Commit, DeniedRisk, Harm, KeySnapshot,
+    Note, Plan, Reason, Refusal, Request, Risk, UnmentionedKey, Unproven, Waiting,
 };
 use crate::policy::Finding;
 use crate::report::{ChangeReport, Changed, Failure, NotAttempted, Outcome, Repair, Report, Verdict};
@@ -85,6 +85,8 @@ pub(super) fn update(to: &str, line: usize, fields: Vec<FieldChange>) -> Change 
         written_scopes: Vec::new(),
         reason: None,
         running_key: false,
+        risks: Vec::new(),
+        causes: Causes::default(),
     }
 }
 
@@ -151,6 +153,8 @@ pub(super) fn create(to: &str, line: usize) -> Change {
         written_scopes: vec!["inference".to_owned(), "logs.write".to_owned()],
         reason: None,
         running_key: false,
+        risks: Vec::new(),
+        causes: Causes::default(),
     }
 }
 
@@ -172,6 +176,8 @@ pub(super) fn delete(to: &str, reason: Reason) -> Change {
         written_scopes: Vec::new(),
         reason: Some(reason),
         running_key: false,
+        risks: Vec::new(),
+        causes: Causes::default(),
     }
 }
 
@@ -417,6 +423,16 @@ pub(super) fn all_refusals() -> Vec<Refusal> {
         Refusal::Policy { findings: (1..=12).map(of_policy_file).collect() },
         Refusal::Policy { findings: vec![waiver_trouble(codes::POLICY_WAIVER_EXPIRED)] },
         Refusal::Policy { findings: vec![waiver_trouble(codes::POLICY_WAIVER_TOO_LONG)] },
+        Refusal::DeniedRisks {
+            denied: vec![
+                DeniedRisk {
+                    address: address("ws-payments/checkout"),
+                    risk: Risk::MintsKeys,
+                    at: At::Field("scopes"),
+                },
+                DeniedRisk { address: address("ws-research/spike-2025"), risk: Risk::Deleted, at: At::Key },
+            ],
+        },
     ]
 }
 
@@ -499,11 +515,17 @@ pub(super) fn story() -> Plan {
         in_sync: 44,
         ..empty_plan()
     };
+    assess(&mut plan);
     plan.unmentioned.push(UnmentionedKey {
         id: KeyId::new("9b02c7de-60f4-4d3f-8a61-0f2d7be3c1aa"),
         ..unmentioned("ws-research/spike-2025", true)
     });
     plan
+}
+
+/// Gives every change the risks that a real plan would.
+pub(super) fn assess(plan: &mut Plan) {
+    crate::plan::assess(&mut plan.changes, plan.now);
 }
 
 /// Everything that a plan can hold.
@@ -516,6 +538,7 @@ pub(super) fn full_plan() -> Plan {
         ..update("ws-zeta/every-field", 120, all_fields())
     });
     plan.changes.push(delete("ws-zeta/gone", Reason::DeclaredAbsent));
+    assess(&mut plan);
     plan.blocked = all_blocked();
     plan.refusals = all_refusals();
     plan.notes = all_notes();

@@ -5,7 +5,7 @@ mod refused;
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::diagnostic::Place;
 use crate::handoff::Why;
@@ -207,6 +207,11 @@ pub(super) fn span_ms(ms: u64) -> String {
         // A day is 24h in the file's own examples, so days begin where hours become hard to read.
         .find(|(unit, name)| ms > 0 && ms.is_multiple_of(*unit) && (*name != "d" || ms > 2 * unit))
         .map_or_else(|| format!("{ms}ms"), |(unit, name)| format!("{}{name}", ms / unit))
+}
+
+/// [`span_ms`] of a duration.
+pub(super) fn span(length: SignedDuration) -> String {
+    span_ms(u64::try_from(length.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// How far ahead: `in 9 days`, `in 3 hours`.

@@ -1,8 +1,10 @@
 //! Why nothing is written at all, and what else a person should know.
 
+use std::collections::BTreeSet;
+
 use super::{Explained, choose, count};
 use crate::desired::{Origin, codes, explain, explain_rule};
-use crate::plan::{Note, Refusal};
+use crate::plan::{DeniedRisk, Note, Refusal, Risk};
 use crate::policy::Finding;
 
 pub(in crate::render) fn refusal(refusal: &Refusal) -> Explained {
@@ -72,6 +74,30 @@ pub(in crate::render) fn refusal(refusal: &Refusal) -> Explained {
         }
         .hint("use a newer portkey-sync, or leave out --strict-contract"),
         Refusal::Policy { findings } => policy(findings, usize::MAX),
+        Refusal::DeniedRisks { denied } => {
+            let words: BTreeSet<Risk> = denied.iter().map(|denied| denied.risk).collect();
+            let words: Vec<&str> = words.into_iter().map(Risk::word).collect();
+            Explained {
+                details: denied.iter().map(denied_risk).collect(),
+                ..Explained::new(
+                    "denied-risk",
+                    format!(
+                        "{} that --deny-risk does not allow: {}",
+                        count(denied.len(), "risk"),
+                        words.join(", ")
+                    ),
+                )
+            }
+            .hint("change the files, or let somebody who may accept the risk apply them without that word")
+        }
+    }
+}
+
+fn denied_risk(denied: &DeniedRisk) -> String {
+    let DeniedRisk { address, risk, at } = denied;
+    match at.field() {
+        Some(field) => format!("{address}: {risk}, by its {field}"),
+        None => format!("{address}: {risk}"),
     }
 }
 

@@ -5,7 +5,9 @@ use crate::render::text::{self, Mode, PlanContext};
 use crate::render::{Style, Verbosity};
 
 fn show(plan: &Plan) -> String {
-    text::plan(plan, &context(&scope_sets()), &PLAIN)
+    let mut plan = plan.clone();
+    assess(&mut plan);
+    text::plan(&plan, &context(&scope_sets()), &PLAIN)
 }
 
 #[test]
