@@ -21,10 +21,10 @@ organisation
 
 ws-payments
   ~ update   checkout                                                       keys.yaml:27
-      scopes          + workspace_service_api_keys.create
+      scopes          + workspace_service_api_keys.create                   ! mints-keys
                       - logs.list
-      usage_limits    credit_limit 500 -> 2000 USD
-      expires_at      2026-12-31T00:00:00Z -> never
+      usage_limits    credit_limit 500 -> 2000 USD                          ! limit-loosened
+      expires_at      2026-12-31T00:00:00Z -> never                         ! expiry-removed
 
   + create   checkout-eu                                                    keys.yaml:41
       description     "Checkout, Europe"
@@ -53,14 +53,15 @@ ws-research
       rate_limits     1000 -> 100 requests per minute
 
   < reset    search-index                                                   keys.yaml:93
-      usage           set to 0, as usage_reset_after 2026-11-22T10:00:00Z asks
+      usage           set to 0, as usage_reset_after 2026-11-22T10:00:00Z asks  ! limit-loosened
                       (it counts since 2026-11-01T00:00:00Z)
 
   - delete   spike-2025
-      in no file, and its mark says `by=platform`; expired 2026-01-31T00:00:00Z
+      in no file, and its mark says `by=platform`; expired 2026-01-31T00:00:00Z  ! deleted
         9b02c7de-60f4-4d3f-8a61-0f2d7be3c1aa   Xk*****7Qz   last changed 2026-11-20T16:02:11Z
 
 9 changes      1 create, 1 deliver, 2 update, 1 reset, 1 delete, 3 adopt
+5 risks        mints-keys, limit-loosened 2, expiry-removed, deleted
 1 blocked      the 9 changes do not wait for it
 1 waiting      due later; not a failure
 10 writes      1 POST, 8 PUT, 1 DELETE; then reads to verify
@@ -86,10 +87,11 @@ fn every_kind_of_field_is_shown_in_its_own_words() {
           description     "Checkout" -> "Checkout, production"
           scopes          + inference (completions.write, prompts.render), logs.write
                           - logs.list
-          rate_limits     1000 -> 0 (unlimited) requests per minute
+                          ! gains-read, gains-write
+          rate_limits     1000 -> 0 (unlimited) requests per minute           ! limit-removed, unlimited
                           - 5 tokens per day
                           + 1 token per rpq
-          usage_limits    credit_limit 500 -> 2000 USD
+          usage_limits    credit_limit 500 -> 2000 USD                          ! limit-loosened
                           alert_threshold 400 USD -> none
                           periodic_reset monthly -> none
                           periodic_reset_days none -> 30
@@ -108,13 +110,14 @@ fn every_kind_of_field_is_shown_in_its_own_words() {
           allow_config_override  true -> false
           alert_emails    + c@example.com
                           - a@example.com
-          expires_at      2026-12-31T00:00:00Z -> never
+          expires_at      2026-12-31T00:00:00Z -> never                         ! expiry-removed
           rotation_policy rotation_period weekly -> monthly
                           key_transition_period 30m -> 24h
           description     [portkey-sync by=platform] -> [portkey-sync by=platform keep] at the end
           (this could be the key that portkey-sync runs with, so it goes last)
 
     1 change       1 update
+    6 risks        gains-read, gains-write, limit-loosened, limit-removed, unlimited, expiry-removed
     1 write        1 PUT; then reads to verify
     left alone     52 keys are as declared
     Nothing was written. Apply exactly this: portkey-sync apply --prune --expect-plan 7f3a9c2e41d05b88
@@ -363,6 +366,11 @@ fn every_refusal_and_note_says_what_to_do() {
       `expiry-required` is waived for `ws-payments/key-01`, which is in no file (keys.yaml:7)
     hint: let it end sooner, and extend it when the time comes
 
+    refused: 2 risks that --deny-risk does not allow: mints-keys, deleted
+      ws-payments/checkout: mints-keys, by its scopes
+      ws-research/spike-2025: deleted
+    hint: change the files, or let somebody who may accept the risk apply them without that word
+
     Nothing was written, and apply would refuse.
     ");
 }
@@ -386,18 +394,19 @@ fn equal_changes_to_many_keys_are_one_entry_that_v_unfolds() {
 
     several workspaces
       ~ update   13 keys
-          rate_limits     10 -> 20 requests per minute
+          rate_limits     10 -> 20 requests per minute                          ! limit-loosened
           ws-a 9, ws-b 4: app-1, app-2, app-3 and 10 more (-v)
 
     ws-b
       < reset    3 keys
-          usage           set to 0
+          usage           set to 0                                              ! limit-loosened
           reset-1, reset-2, reset-3
 
       = adopt    seen-01, seen-02, seen-03 and 9 more (-v)
           description     + [portkey-sync by=platform] at the end, nothing else
 
     28 changes     13 update, 3 reset, 12 adopt
+    16 risks       limit-loosened 16
     28 writes      28 PUT; then reads to verify
     left alone     52 keys are as declared
     Nothing was written. Apply exactly this: portkey-sync apply --prune --expect-plan 7f3a9c2e41d05b88
@@ -466,7 +475,7 @@ fn a_plan_of_one_is_in_the_singular() {
 
     ws-a
       < reset    one                                                            keys.yaml:3
-          usage           set to 0, as usage_reset_after 2026-11-22T10:00:00Z asks
+          usage           set to 0, as usage_reset_after 2026-11-22T10:00:00Z asks  ! limit-loosened
                           (it counts since 2026-11-01T00:00:00Z)
 
       ? blocked  two                                                            keys.yaml:74
@@ -475,6 +484,7 @@ fn a_plan_of_one_is_in_the_singular() {
                 then say `absent: true`
 
     1 change       1 reset
+    1 risk         limit-loosened
     1 blocked      the change does not wait for it
     1 write        1 PUT; then reads to verify
     left alone     1 key is as declared; 1 live key is in no file (-v lists them)
@@ -559,8 +569,11 @@ fn a_narrow_terminal_gets_the_same_plan_in_more_lines() {
       ~ update   checkout                           keys.yaml:27
           scopes          + workspace_service_api_keys.create
                           - logs.list
+                          ! mints-keys
           usage_limits    credit_limit 500 -> 2000 USD
+                          ! limit-loosened
           expires_at      2026-12-31T00:00:00Z -> never
+                          ! expiry-removed
 
       + create   checkout-eu                        keys.yaml:41
           description     "Checkout, Europe"
@@ -588,6 +601,7 @@ fn a_narrow_terminal_gets_the_same_plan_in_more_lines() {
                 ids above
 
     2 changes      1 create, 1 update
+    3 risks        mints-keys, limit-loosened, expiry-removed
     1 blocked      the 2 changes do not wait for it
     1 waiting      due later; not a failure
     3 writes       1 POST, 2 PUT; then reads to verify
