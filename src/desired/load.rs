@@ -167,6 +167,7 @@ fn assemble(world: World, keys: Vec<Lowered>, folder: Option<PathBuf>, complete:
             .filter_map(|(name, sink)| Some((name.to_string(), sink.sink?)))
             .collect(),
         policies: Vec::new(),
+        escrow_recipients: world.escrow.map(|(recipients, _)| recipients).unwrap_or_default(),
         keys,
         folder,
         complete,

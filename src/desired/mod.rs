@@ -69,6 +69,8 @@ pub struct Desired {
     pub sinks: BTreeMap<String, Sink>,
     /// The rules that the keys must keep: those of the root file, those of the policy file. They add up.
     pub policies: Vec<Policy>,
+    /// The `age` recipients that secrets in the escrow are encrypted to; none for plain text.
+    pub escrow_recipients: Vec<String>,
     /// The keys.
     pub keys: Vec<DesiredKey>,
     /// The folder of the root keys file; `None` for standard input. File sinks lie beneath it.

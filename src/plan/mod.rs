@@ -9,6 +9,7 @@ mod build;
 mod cause;
 mod guards;
 mod marks;
+mod notes;
 mod refusal;
 mod rename;
 mod request;

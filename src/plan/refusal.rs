@@ -91,4 +91,11 @@ pub enum Note {
         /// One at least, all of one code and one policy.
         findings: Vec<Finding>,
     },
+    /// The escrow holds the live secret of a key, and nobody here can read it.
+    RescueCopy(Escrowed),
+    /// A new secret that was to be tried on the gateway, which takes no organisation keys (portkey-api.md 5).
+    NotTried {
+        /// Whose secret it is.
+        address: KeyAddress,
+    },
 }

@@ -16,6 +16,8 @@ mod leaks;
 mod policies;
 mod quickstart;
 mod reading;
+#[cfg(unix)]
+mod rescuing;
 mod rotating;
 mod storm;
 mod switches;
