@@ -127,3 +127,23 @@ fn a_policy_file_that_is_not_there_or_not_right_stops_everything_that_asks_it() 
     rehearsal.apply(&["--policy", "gone.yaml"]).expect(1);
     assert_eq!(rehearsal.writes().len(), 0);
 }
+
+#[test]
+fn the_schema_of_a_policy_file_takes_one_and_no_keys_file() {
+    let schema = Folder::new().run(&["schema", "policy"]).expect(0).json();
+    let published = include_str!("../../docs/policy.schema.json");
+    assert_eq!(schema, serde_json::from_str::<serde_json::Value>(published).unwrap());
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    assert!(
+        validator.is_valid(
+            &serde_json::json!({"version": 1, "use": ["strict"], "rules": {"no-unlimited": "off"}})
+        )
+    );
+    for wrong in [
+        serde_json::json!({"use": ["strict"]}),
+        serde_json::json!({"version": 1, "keys": []}),
+        serde_json::json!({"version": 1, "policy": {}}),
+    ] {
+        assert!(!validator.is_valid(&wrong), "{wrong}");
+    }
+}
