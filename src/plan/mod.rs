@@ -36,7 +36,7 @@ use crate::model::{
 
 pub use blocked::{Blocked, BlockedReason, Candidate, Harm, Unproven};
 pub use build::plan;
-pub use cause::{Cause, Causes};
+pub use cause::{Cause, Causes, LeftOut, Older};
 pub use refusal::{DeniedRisk, Note, Refusal};
 pub use risk::{At, Risk, RiskAt, assess};
 pub use secret::{facts, sinks};
@@ -73,6 +73,10 @@ pub struct PlanOptions {
     pub asked: Option<Asked>,
     /// Risks that are refused.
     pub deny_risks: BTreeSet<Risk>,
+    /// The files as they were: what tells this change from what was so before.
+    pub base: Option<Desired>,
+    /// What is done about differences that the base had, too.
+    pub older: Older,
 }
 
 /// What somebody asks for by name.
@@ -150,6 +154,10 @@ pub struct Plan {
     pub seen: BTreeSet<KeyId>,
     /// What else a person should know.
     pub notes: Vec<Note>,
+    /// Whether a base tells the causes.
+    pub has_base: bool,
+    /// What is not done because it is drift.
+    pub left_out: LeftOut,
 }
 
 /// One key's change.

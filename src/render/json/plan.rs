@@ -47,6 +47,17 @@ pub(super) struct PlanDocument {
     notes: Vec<ExplainedDocument>,
     /// Entries whose live key is as they say.
     in_sync: usize,
+    /// What is not done because it is drift (`--only-changed`).
+    left_out: LeftOutDocument,
+}
+
+/// What is not done because it is drift.
+#[derive(Serialize, JsonSchema)]
+struct LeftOutDocument {
+    /// Keys of which nothing else is to be done.
+    keys: usize,
+    /// Fields of all keys that stay.
+    fields: usize,
 }
 
 /// Numbers of keys and changes.
@@ -200,6 +211,8 @@ pub(super) fn document(plan: &Plan) -> PlanDocument {
         settled: _,
         seen: _,
         notes,
+        has_base: _,
+        left_out,
     } = plan;
     let writes = plan.writes();
     PlanDocument {
@@ -243,6 +256,7 @@ pub(super) fn document(plan: &Plan) -> PlanDocument {
         unmentioned: unmentioned.iter().map(unmentioned_document).collect(),
         notes: notes.iter().map(|note| words::note(note).into()).collect(),
         in_sync: *in_sync,
+        left_out: LeftOutDocument { keys: left_out.keys, fields: left_out.fields },
     }
 }
 
