@@ -63,6 +63,9 @@ pub(super) struct GlobalArgs {
     /// A keys file, a folder of them, or - for standard input; may be given several times
     #[arg(short, long = "file", value_name = "PATH", global = true, default_value = "keys.yaml")]
     pub(super) files: Vec<PathBuf>,
+    /// Rules for the keys besides those of the keys files, which can neither change nor waive these
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) policy: Option<PathBuf>,
     /// Use the embedded emulator instead of Portkey; its state lies in the work folder
     #[arg(long = "emulator", global = true, help_heading = "Connection")]
     pub(super) embedded_emulator: bool,
@@ -239,6 +242,10 @@ pub(super) struct PlanningArgs {
     /// The id of the key that this runs with, where its mask does not tell
     #[arg(long = "self", value_name = "ID")]
     pub(super) self_id: Option<String>,
+    /// Go on with the secrets of an encrypted escrow that this identity reads: a file of `age-keygen`, or an ssh
+    /// private key
+    #[arg(long, value_name = "PATH", env = "PORTKEY_SYNC_AGE_IDENTITY")]
+    pub(super) age_identity: Option<PathBuf>,
     /// Also append each new secret to this file, one JSON object a line
     #[arg(long, value_name = "PATH")]
     pub(super) secrets_file: Option<PathBuf>,
@@ -360,6 +367,8 @@ pub(super) enum SchemaOf {
     Diagnostics,
     /// Other errors with `--format json`
     Error,
+    /// A policy file, for --policy
+    Policy,
 }
 
 #[derive(Debug, Args)]

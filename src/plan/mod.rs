@@ -9,11 +9,13 @@ mod build;
 mod cause;
 mod guards;
 mod marks;
+mod notes;
 mod refusal;
 mod rename;
 mod request;
 mod review;
 mod risk;
+mod rules;
 mod secret;
 #[cfg(test)]
 mod tests;

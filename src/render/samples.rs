@@ -9,7 +9,8 @@ use serde_json::json;
 
 use super::text::{Mode, PlanContext};
 use super::{Style, Verbosity};
-use crate::diagnostic::Place;
+use crate::desired::{Origin, RuleId, codes};
+use crate::diagnostic::{Place, Severity};
 use crate::diff::{FieldChange, UnresolvedName};
 use crate::model::{
     Amount, ConfigId, Delivery, Escrowed, KeyAddress, KeyCreate, KeyId, KeyKind, KeyUpdate, Mark, Mask,
@@ -20,6 +21,7 @@ use crate::plan::{
     Action, At, Blocked, BlockedReason, Candidate, Causes, Change, Commit, DeniedRisk, Harm, KeySnapshot,
     LeftOut, Note, Plan, Reason, Refusal, Request, Risk, UnmentionedKey, Unproven, Waiting,
 };
+use crate::policy::Finding;
 use crate::report::{ChangeReport, Changed, Failure, NotAttempted, Outcome, Repair, Report, Verdict};
 
 pub(super) const PLAIN: Style = Style { color: false, width: 100 };
@@ -196,6 +198,7 @@ fn held_secret() -> Escrowed {
         id: Some(KeyId::new("183f497a-2c51-4a7e")),
         address: "payments/checkout".to_owned(),
         mask: Some(Mask::of_live("Xk*****7Qz".to_owned())),
+        sealed: false,
         sent_at: time("2026-11-22T09:00:00Z"),
         issued_at: Some(time("2026-11-22T09:00:00Z")),
         lease: crate::handoff::CREATE_LEASE,
@@ -419,6 +422,10 @@ pub(super) fn all_refusals() -> Vec<Refusal> {
         Refusal::PruneWithBlocked { blocked: 1 },
         Refusal::PruneOfUnstableList,
         Refusal::UnknownContract { oddities: vec!["keys have a field `colour`".to_owned()] },
+        Refusal::Policy { findings: vec![never_ends(1)] },
+        Refusal::Policy { findings: (1..=12).map(of_policy_file).collect() },
+        Refusal::Policy { findings: vec![waiver_trouble(codes::POLICY_WAIVER_EXPIRED)] },
+        Refusal::Policy { findings: vec![waiver_trouble(codes::POLICY_WAIVER_TOO_LONG)] },
         Refusal::DeniedRisks {
             denied: vec![
                 DeniedRisk {
@@ -437,10 +444,38 @@ pub(super) fn all_notes() -> Vec<Note> {
         Note::ClockSkew { seconds: 73 },
         Note::UnknownToThisVersion("keys have a field `colour`".to_owned()),
         Note::HeldWithoutKey(held_secret()),
+        Note::RescueCopy(Escrowed { sealed: true, ..held_secret() }),
+        Note::NotTried { address: KeyAddress { workspace: None, user: None, name: "ci".to_owned() } },
         Note::RunningKeyUncertain { candidates: 0 },
         Note::RunningKeyUncertain { candidates: 3 },
         Note::ListUnstable,
+        Note::Policy { findings: (1..=12).map(never_ends).collect() },
+        Note::Policy { findings: vec![waiver_trouble(codes::POLICY_WAIVER_UNUSED)] },
     ]
+}
+
+fn never_ends(n: usize) -> Finding {
+    Finding {
+        origin: Origin::KeysFile,
+        rule: RuleId::ExpiryRequired,
+        code: RuleId::ExpiryRequired.code(),
+        severity: Severity::Error,
+        key: None,
+        place: Place { file: "keys.yaml".to_owned(), line: n, column: 5 },
+        inherited_by: None,
+        message: format!("`ws-payments/key-{n:02}` never ends"),
+        remedy: "write `expires_at:` in the key".to_owned(),
+        waiver: None,
+    }
+}
+
+fn of_policy_file(n: usize) -> Finding {
+    Finding { origin: Origin::PolicyFile { name: "org/policy.yaml".to_owned() }, ..never_ends(n) }
+}
+
+fn waiver_trouble(code: &'static str) -> Finding {
+    let message = "`expiry-required` is waived for `ws-payments/key-01`, which is in no file".to_owned();
+    Finding { code, message, ..never_ends(7) }
 }
 
 /// The plan of the story.

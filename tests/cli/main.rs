@@ -13,8 +13,11 @@ mod emulating;
 mod harness;
 mod interrupting;
 mod leaks;
+mod policies;
 mod quickstart;
 mod reading;
+#[cfg(unix)]
+mod rescuing;
 mod reviewing;
 mod rotating;
 mod storm;

@@ -41,6 +41,9 @@ fn every_code_is_documented() {
             assert!(docs.contains(&format!("`{code}`")), "docs/json.md does not know `{code}`");
         }
     }
+    for rule in crate::policy::rules() {
+        assert!(docs.contains(&format!("`{}`", rule.code)), "docs/json.md does not know `{}`", rule.code);
+    }
 }
 
 fn assert_valid(name: &str, document: &Value) {

@@ -3,5 +3,6 @@
 mod diagnostics;
 mod hostile;
 mod plan;
+mod refusals;
 mod report;
 mod review;

@@ -273,62 +273,6 @@ Nothing was written.
 }
 
 #[test]
-fn every_refusal_and_note_says_what_to_do() {
-    let plan = Plan { refusals: all_refusals(), notes: all_notes(), ..empty_plan() };
-    insta::assert_snapshot!(show(&plan), @"
-    organisation a1b2c3d4, read with key `ci-plan`: 60 live keys, 52 in keys.yaml
-
-    note: this machine's clock is 73 s behind the server's; the plan goes by the server's
-    note: newer than this version of portkey-sync: keys have a field `colour`
-    note: the escrow holds a secret (Xk*****7Qz) for payments/checkout, issued 2026-11-22T09:00:00Z,
-          which nothing in these files delivers; once nobody needs it, delete escrow/k7m2.json in the
-          work folder
-    note: no live key looks like the one that portkey-sync runs with, so none is spared; --self ID names
-          it
-    note: any of 3 keys could be the one that portkey-sync runs with; all are spared; --self ID names it
-    note: the pages of the list of keys did not agree, three times; no key is taken for absent
-
-    no changes
-    left alone     52 keys are as declared
-
-    refused: the files are for organisation `ffff0000-1111`, the running key is of `a1b2c3d4-5e6f`
-    hint: run with a key of that organisation, or correct `organisation:` in the root file
-
-    refused: the files are for organisation `ffff0000-1111`, and no live key says which one this is
-    hint: run with a key of that organisation, or correct `organisation:` in the root file
-
-    refused: 12 deletions are planned, and at most 5 are allowed
-    hint: if all of them are meant: --max-deletes 12
-
-    refused: 1 change is planned, and at most 0 are allowed
-    hint: if all of them are meant: --max-changes 1
-
-    refused: --prune deletes keys that carry our mark, and without `managed_by:` none does
-    hint: add `managed_by: NAME` to the root file and apply once without --prune
-
-    refused: --prune needs the whole of the files: with a part, keys of the rest look as if in no file
-    hint: leave out --target, and name the root file with all that it includes
-
-    refused: --prune waits while 1 entry is blocked: a key in no file could be the one that is meant
-    hint: settle what is blocked, or apply without --prune first
-
-    refused: --prune needs a list of keys whose pages agree, and three times they did not
-    hint: plan again once nobody else is changing keys
-
-    refused: the service answered something that this version does not know
-      keys have a field `colour`
-    hint: use a newer portkey-sync, or leave out --strict-contract
-
-    refused: 2 risks that --deny-risk does not allow: mints-keys, deleted
-      ws-payments/checkout: mints-keys, by its scopes
-      ws-research/spike-2025: deleted
-    hint: change the files, or let somebody who may accept the risk apply them without that word
-
-    Nothing was written, and apply would refuse.
-    ");
-}
-
-#[test]
 fn equal_changes_to_many_keys_are_one_entry_that_v_unfolds() {
     let faster = |to: &str| {
         update(
