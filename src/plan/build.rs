@@ -4,16 +4,12 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::replacing::{self, Former};
 use super::secret::{self, Rival};
 use super::{
-<<<<<<< HEAD
     Action, Asked, Blocked, BlockedReason, Candidate, Causes, Change, DESCRIPTION_LIMIT, Harm, Inputs,
-    KeySnapshot, Note, Plan, Prune, Reason, Request, UnmentionedKey, Waiting, guards, marks, rename, request,
-    risk,
-=======
-    Action, Asked, Blocked, BlockedReason, Candidate, Change, DESCRIPTION_LIMIT, Harm, Inputs, KeySnapshot,
-    Plan, Prune, Reason, Request, UnmentionedKey, Waiting, guards, marks, notes, rename, request,
->>>>>>> main
+    KeySnapshot, Plan, Prune, Reason, Request, UnmentionedKey, Waiting, guards, marks, notes, rename,
+    request, risk,
 };
 use crate::desired::{DesiredKey, Presence};
 use crate::diagnostic::nearest;
@@ -60,6 +56,7 @@ fn plan_for(inputs: &Inputs<'_>, diff: &Diff<'_>, rivals: Vec<Rival>) -> Plan {
             action,
             until,
             why,
+            replaced: None,
         };
         for decision in decide(inputs, entry) {
             match decision {
@@ -71,6 +68,14 @@ fn plan_for(inputs: &Inputs<'_>, diff: &Diff<'_>, rivals: Vec<Rival>) -> Plan {
                 Decision::InSync => in_sync += 1,
                 Decision::Gone => {}
             }
+        }
+        match replacing::decide(inputs, entry) {
+            Some(Former::Delete(change)) => changes.push(*change),
+            Some(Former::Wait(former)) => waiting.push(former),
+            Some(Former::Blocked(reason)) => {
+                blocked.push(Blocked { address: address.clone(), place: Some(place.clone()), reason });
+            }
+            None => {}
         }
         for (action, due) in [
             (Action::ResetUsage, entry.desired.usage_reset_after),
@@ -93,6 +98,7 @@ fn plan_for(inputs: &Inputs<'_>, diff: &Diff<'_>, rivals: Vec<Rival>) -> Plan {
                 action: Action::Delete,
                 until: rival.key.created_at.map(|created| created + GRACE),
                 why: None,
+                replaced: None,
             });
         }
     }
@@ -224,7 +230,7 @@ fn decide_delete(inputs: &Inputs<'_>, entry: &DesiredKey, live: &LiveKey) -> Dec
     Decision::Change(Box::new(change))
 }
 
-fn deletion(address: KeyAddress, live: &LiveKey, reason: Reason) -> Change {
+pub(super) fn deletion(address: KeyAddress, live: &LiveKey, reason: Reason) -> Change {
     Change {
         address,
         place: None,
@@ -402,6 +408,10 @@ fn decide_create(inputs: &Inputs<'_>, entry: &Entry<'_>) -> Decision {
     if let Some(unproven) = guards::unproven(desired, &entry.ids, inputs) {
         return Decision::Blocked(BlockedReason::AbsenceUnproven(unproven));
     }
+    let reason = match replacing::reason(inputs, desired) {
+        Ok(reason) => reason,
+        Err(reason) => return Decision::Blocked(reason),
+    };
     let address = desired.address.to_string();
     if let Some(until) = handoff::until_creatable(&address, &inputs.options.slots, inputs.now, &Rules::ALL) {
         return Decision::Waiting { action: Action::Create, until, why: None };
@@ -426,7 +436,7 @@ fn decide_create(inputs: &Inputs<'_>, entry: &Entry<'_>) -> Decision {
         before: None,
         fields: entry.fields.clone(),
         written_scopes: desired.written_scopes.clone(),
-        reason: None,
+        reason,
         request: Request::Create { body: Box::new(body), commit },
         running_key: false,
         risks: Vec::new(),
@@ -453,7 +463,7 @@ fn check_room(
 }
 
 /// The owner in the key's mark, if it is not the owner of these files.
-fn other_owner(inputs: &Inputs<'_>, live: &LiveKey) -> Option<String> {
+pub(super) fn other_owner(inputs: &Inputs<'_>, live: &LiveKey) -> Option<String> {
     let by = live.mark.as_ref()?.by.as_ref()?;
     (Some(by) != inputs.desired.managed_by.as_ref()).then(|| by.clone())
 }

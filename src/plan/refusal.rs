@@ -1,9 +1,6 @@
 //! Why nothing at all is written, and what else a person should know.
 
-<<<<<<< HEAD
 use super::{At, Risk};
-=======
->>>>>>> main
 use crate::model::{Escrowed, KeyAddress, OrganisationId};
 
 /// Why nothing at all will be written.

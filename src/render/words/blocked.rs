@@ -22,8 +22,14 @@ pub(in crate::render) fn blocked(blocked: &Blocked) -> Explained {
             format!("`{field}` of a key cannot change: live it is `{before}`, the file says `{after}`"),
         )
         .hint(format!(
-            "put `{before}` back {at}, or take `id:` out there: that makes a new key with a new secret"
+            "put `{before}` back {at}, or write `replaces:` instead of `id:` there: that makes a new key with a \
+             new secret, and deletes this one a transition later"
         )),
+        BlockedReason::NothingToReplace { id } => Explained::new(
+            "nothing-to-replace",
+            format!("it is to replace the key `{id}`, which is not there"),
+        )
+        .hint(format!("correct `replaces:` {at}, or remove it to make a new key all the same")),
         BlockedReason::ClaimedTwice { id, other } => Explained::new(
             "claimed-twice",
             format!("this entry and the one at {other} mean the same live key, {id}"),
