@@ -86,9 +86,7 @@ escrow_state() {
   local state=none slot
   for slot in "$work_dir"/escrow/*; do
     [[ -f $slot ]] || continue
-    if [[ $(head -c 34 "$slot") == '-----BEGIN AGE ENCRYPTED FILE-----' ]] || jq -e '
-        (.secret == null) or (.secret | type == "string" and startswith("-----BEGIN AGE ENCRYPTED FILE-----"))
-      ' "$slot" >/dev/null 2>&1; then
+    if jq -e 'type == "object" and .secret == null' <"$slot" >/dev/null 2>&1; then
       [[ $state == plain ]] || state=encrypted
     else
       state=plain
@@ -100,6 +98,7 @@ escrow_state() {
 validate() {
   local words=()
   [[ -z $base_ref ]] || words+=("--base-ref=$base_ref")
+  [[ -z $policy ]] || words+=("--policy=$policy")
   code=0
   # These lines are made to annotate the pull request; the program escapes what it quotes.
   "$program" validate "${files[@]}" "${words[@]}" --format github || code=$?
@@ -137,13 +136,14 @@ apply() {
     fail_usage 'expect-plan is no digest'
   fi
   options --allow-command "${IN_ALLOW_COMMANDS:-}"
+  [[ -z $policy ]] || words+=("--policy=$policy")
   code=0
   hush
   if [[ -n ${IN_EXPECT_PLAN:-} ]]; then
-    [[ -z $policy ]] || words+=("--policy=$policy")
     options --deny-risk "${IN_DENY_RISK//,/$'\n'}"
     "$program" apply "${files[@]}" "${words[@]}" --expect-plan "$IN_EXPECT_PLAN" || code=$?
   else
+    # The files are named here, not by whoever saved the plan; its own options hold otherwise.
     "$program" apply "$plan_file" "${files[@]}" "${words[@]}" || code=$?
   fi
   speak
