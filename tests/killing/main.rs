@@ -92,7 +92,8 @@ fn whatever_befalls_a_call_it_comes_to_the_same_end() {
     let faults = [
         ("drop before", json!({"drop_before": true})),
         ("drop after", json!({"drop_after": true})),
-        ("refused with 502", json!({"status": 502})),
+        ("502 without effect", json!({"status": 502})),
+        ("502 after the effect", json!({"status_after": 502, "envelope": "html"})),
         ("reset after", json!({"reset_after": true})),
         ("cut body", json!({"truncate_body": 12})),
         ("too slow", json!({"delay_ms": 4000})),
