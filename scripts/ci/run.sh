@@ -86,7 +86,7 @@ escrow_state() {
   local state=none slot
   for slot in "$work_dir"/escrow/*; do
     [[ -f $slot ]] || continue
-    if jq -e 'type == "object" and .secret == null' <"$slot" >/dev/null 2>&1; then
+    if jq -se 'length == 1 and (.[0] | type == "object" and .secret == null)' <"$slot" >/dev/null 2>&1; then
       [[ $state == plain ]] || state=encrypted
     else
       state=plain

@@ -257,3 +257,28 @@ fn the_cronjob_ends_with_2_while_live_keys_differ() {
     site.action(&[("command", "apply")]).expect(0);
     assert_eq!(run(), Some(0));
 }
+
+#[test]
+fn a_plan_runs_no_program_of_the_file() {
+    let site = Site::new();
+    let keys = keys_file("completions.write").replace("keys:\n", "sinks: {own: {command: [./sink.sh]}}\nkeys:\n")
+        + "- {name: fresh, workspace_id: prod, scopes: [completions.write], secret: {deliver_to: [own]}}\n";
+    site.runner.file("keys.yaml", &keys);
+    site.runner.file("sink.sh", "#!/bin/sh\ncat >/dev/null\ntouch it-ran\n");
+    let script = site.runner.checkout.path().join("sink.sh");
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let ran = || site.runner.checkout.path().join("it-ran").exists();
+
+    let allowed = ("allow-commands", "./sink.sh");
+    site.action(&[("command", "plan"), allowed]).expect(0);
+    site.action(&[("command", "drift"), allowed]).expect(2);
+    let mut plan = site.runner.command(env!("CARGO_BIN_EXE_portkey-sync"));
+    plan.args(["plan", "--allow-command", "./sink.sh"]);
+    plan.env("PORTKEY_BASE_URL", site.emulator.base_url()).env("PORTKEY_ADMIN_API_KEY", site.emulator.admin_key());
+    assert!(plan.output().unwrap().status.success());
+    assert!(!ran());
+    site.action(&[("command", "apply")]).expect(1);
+    assert!(!ran(), "nobody allowed it");
+    site.action(&[("command", "apply"), allowed]).expect(0);
+    assert!(ran());
+}
