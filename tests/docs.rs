@@ -309,7 +309,8 @@ fn the_threat_model_names_what_holds_each_claim() {
             assert!(code.contains(&format!("fn {name}(")), "there is no test {name}");
         }
     }
-    let rows: Vec<_> = page.lines().filter(|line| line.starts_with("| ") && !line.contains("| held by |")).collect();
+    let rows: Vec<_> =
+        page.lines().filter(|line| line.starts_with("| ") && !line.contains("| held by |")).collect();
     assert!(rows.len() > 30, "{}", rows.len());
     for row in rows {
         let (_, holds) = row.trim_end_matches(" |").rsplit_once(" | ").unwrap();

@@ -119,7 +119,7 @@ plan() {
   if [[ -s $plan_file ]]; then
     digest=$(jq -r '.digest // empty' <"$plan_file")
     [[ $digest =~ ^[0-9a-f]+$ ]] || fail_usage 'the saved plan has no digest'
-    [[ $(jq '.changes | length' <"$plan_file") == 0 ]] || has_changes=true
+    [[ $(jq '.plan.changes | length' <"$plan_file") == 0 ]] || has_changes=true
     output digest "$digest"
     output plan-file "$plan_file"
   fi
@@ -160,6 +160,10 @@ apply() {
   fi
 }
 
+# A path means the same before and after the change of folder.
+if [[ $program == */* && $program != /* ]]; then
+  program=$PWD/$program
+fi
 if [[ -n ${IN_WORKING_DIRECTORY:-} ]]; then
   cd -- "$IN_WORKING_DIRECTORY"
 fi

@@ -20,8 +20,9 @@ fn note(runner: &Runner, plan: &str, token: &str) -> (i32, String) {
 fn a_merge_request_has_one_note_that_is_kept_up_to_date() {
     let runner = Runner::new(Program::StandIn);
     // More than a page of others' words, one of them with our marker.
-    let others: Vec<_> =
-        (1..=120).map(|id| json!({"id": id, "author": {"id": 8}, "body": format!("{MARKER}\n{id}")})).collect();
+    let others: Vec<_> = (1..=120)
+        .map(|id| json!({"id": id, "author": {"id": 8}, "body": format!("{MARKER}\n{id}")}))
+        .collect();
     runner.put("things.json", &json!(others).to_string());
     for plan in ["one \"plan\"", "another\nplan"] {
         assert_eq!(note(&runner, &format!("{MARKER}\n{plan}"), "note-token").0, 0);

@@ -15,7 +15,8 @@ pub(crate) fn root() -> &'static Path {
 
 pub(crate) fn yaml(path: &Path) -> Value {
     serde_yaml::from_str(&fs::read_to_string(path).unwrap())
-        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        .map_err(|error| format!("{}: {error}", path.display()))
+        .unwrap()
 }
 
 /// Which program the action is handed.

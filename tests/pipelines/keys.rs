@@ -248,7 +248,8 @@ fn the_cronjob_ends_with_2_while_live_keys_differ() {
         let mut command = site.runner.command(env!("CARGO_BIN_EXE_portkey-sync"));
         for argument in arguments {
             let argument = argument.as_str().unwrap();
-            let argument = argument.replace("/keys/", "").replace("=/key/key", &format!("={}", key.display()));
+            let argument =
+                argument.replace("/keys/", "").replace("=/key/key", &format!("={}", key.display()));
             command.arg(argument);
         }
         command.env("PORTKEY_BASE_URL", site.emulator.base_url()).output().unwrap().status.code()
@@ -261,7 +262,8 @@ fn the_cronjob_ends_with_2_while_live_keys_differ() {
 #[test]
 fn a_plan_runs_no_program_of_the_file() {
     let site = Site::new();
-    let keys = keys_file("completions.write").replace("keys:\n", "sinks: {own: {command: [./sink.sh]}}\nkeys:\n")
+    let keys = keys_file("completions.write")
+        .replace("keys:\n", "sinks: {own: {command: [./sink.sh]}}\nkeys:\n")
         + "- {name: fresh, workspace_id: prod, scopes: [completions.write], secret: {deliver_to: [own]}}\n";
     site.runner.file("keys.yaml", &keys);
     site.runner.file("sink.sh", "#!/bin/sh\ncat >/dev/null\ntouch it-ran\n");
@@ -274,7 +276,8 @@ fn a_plan_runs_no_program_of_the_file() {
     site.action(&[("command", "drift"), allowed]).expect(2);
     let mut plan = site.runner.command(env!("CARGO_BIN_EXE_portkey-sync"));
     plan.args(["plan", "--allow-command", "./sink.sh"]);
-    plan.env("PORTKEY_BASE_URL", site.emulator.base_url()).env("PORTKEY_ADMIN_API_KEY", site.emulator.admin_key());
+    plan.env("PORTKEY_BASE_URL", site.emulator.base_url())
+        .env("PORTKEY_ADMIN_API_KEY", site.emulator.admin_key());
     assert!(plan.output().unwrap().status.success());
     assert!(!ran());
     site.action(&[("command", "apply")]).expect(1);

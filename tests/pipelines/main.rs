@@ -4,7 +4,7 @@
 //! Needs bash, git and jq.
 
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "a failed test panics")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed test panics")]
 
 mod examples;
 mod gitlab;
