@@ -5,7 +5,9 @@ WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY src ./src
 COPY examples/organisation.yaml ./examples/organisation.yaml
+# Not built, but cargo looks for what Cargo.toml names.
 COPY benches ./benches
+COPY tests ./tests
 RUN cargo install --locked --path . --root /out
 
 FROM debian:12-slim AS base

@@ -156,7 +156,15 @@ fn the_image_holds_what_the_build_reads_and_does_not_run_as_root() {
     let kept: Vec<_> = ignored.lines().filter_map(|line| line.strip_prefix('!')).collect();
     assert!(ignored.lines().any(|line| line == "*"));
     let docker = fs::read_to_string(root().join("Dockerfile")).unwrap();
-    let copied = docker.lines().filter(|line| line.starts_with("COPY ") && !line.contains("--from"));
+    let copied: Vec<_> =
+        docker.lines().filter(|line| line.starts_with("COPY ") && !line.contains("--from")).collect();
+    // Cargo wants the folder of each target that the manifest names, built or not; the program holds one example.
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    assert!(manifest.contains("[[test]]") && manifest.contains("[[bench]]"));
+    for needed in ["src", "tests", "benches", "examples/organisation.yaml", "Cargo.lock"] {
+        let is_copied = |line: &&str| line.split_whitespace().any(|word| word == needed);
+        assert!(copied.iter().any(is_copied), "{needed} is not copied");
+    }
     for line in copied {
         let words: Vec<_> = line.split_whitespace().skip(1).collect();
         for source in &words[..words.len() - 1] {
