@@ -375,3 +375,29 @@ fn the_emulators_fidelity_is_told_row_by_row_with_tests_that_exist() {
         Switches::TABLE.iter().map(|switch| switch.name.to_owned()).collect();
     assert_eq!(switched, known, "each switch stands for a fact, and each fact's switch is there");
 }
+
+#[test]
+fn the_threat_model_names_what_holds_each_claim() {
+    let page = read("docs/threat-model.md");
+    let code = code();
+    let named = |text: &str| -> Vec<String> {
+        let words = text.split('`').skip(1).step_by(2);
+        let is_path = |word: &str| word.starts_with("src/") || word.starts_with("tests/");
+        words.filter(|word| is_path(word) || word.matches('_').count() >= 3).map(str::to_owned).collect()
+    };
+    // Names of variables are in capitals.
+    for name in named(&page).iter().filter(|name| name.chars().any(|c| c.is_ascii_lowercase())) {
+        if name.contains('/') {
+            assert!(root().join(name).exists(), "there is no {name}");
+        } else {
+            assert!(code.contains(&format!("fn {name}(")), "there is no test {name}");
+        }
+    }
+    let rows: Vec<_> =
+        page.lines().filter(|line| line.starts_with("| ") && !line.contains("| held by |")).collect();
+    assert!(rows.len() > 30, "{}", rows.len());
+    for row in rows {
+        let (_, holds) = row.trim_end_matches(" |").rsplit_once(" | ").unwrap();
+        assert!(!named(holds).is_empty(), "nothing holds: {row}");
+    }
+}

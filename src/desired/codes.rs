@@ -136,10 +136,6 @@ codes! {
         "Warning: a setting has no effect as it stands.",
         "metadata: {}",
         "Do what the message says, or remove the setting.";
-    NOT_SUPPORTED_YET = "not-supported-yet",
-        "The field belongs to version 1 of the file, but this version of the program cannot do it yet; ignoring it would be worse.",
-        "secret: {max_age: 90d}",
-        "Remove the field, or use the alternative that the message names.";
     NOT_TEXT = "not-text",
         "The file is not UTF-8 text, or holds NUL characters.",
         "",

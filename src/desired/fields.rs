@@ -288,7 +288,7 @@ pub(super) static KEY: Table = KEY_BASE;
 const KEY_BASE: Table = Table {
     what: "a key",
     heritable_only: false,
-    exclusive: &[],
+    exclusive: &[("id", "replaces"), ("renamed_from", "replaces")],
     fields: KEY_FIELDS,
     instead: &[
         ("defaults", "write `metadata`, `config_id` and `allow_config_override` directly in the key"),
@@ -386,8 +386,9 @@ const KEY_FIELDS: &[Field] = &[
     field(
         "replaces",
         Text(Format::Id),
-        "The id of a key that this one replaces. Not supported yet.",
-    ),
+        "The id of the live key in whose place this one comes, where `type`, `workspace_id` or `user_id` have to change: this one is created and delivered, and the other is deleted in a run at least the transition later. New id, new secret; the usage history stays with the former key. Remove the field once that is done.",
+    )
+    .example("\"183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2\""),
     field("absent", Shape::Bool, "`true` deletes the key: a delete that was reviewed."),
     field("protected", Shape::Bool, "`true`: never delete this key, even if its entry goes away."),
     field(

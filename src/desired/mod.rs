@@ -99,6 +99,8 @@ pub struct DesiredKey {
     pub id: Option<KeyId>,
     /// The key's former name; `Clear` says that this is a new key and no rename.
     pub renamed_from: Setting<String>,
+    /// The live key in whose place this one comes, and which is deleted once that is delivered and settled.
+    pub replaces: Option<KeyId>,
     /// Whether the key must exist.
     pub presence: Presence,
     /// Never delete it.

@@ -346,6 +346,7 @@ pub(super) fn waiting(to: &str, line: usize) -> Waiting {
         action: Action::ResetUsage,
         until: Some(time("2026-12-01T12:00:00Z")),
         why: None,
+        replaced: None,
     }
 }
 
@@ -382,6 +383,7 @@ pub(super) fn all_blocked() -> Vec<Blocked> {
         BlockedReason::AbsenceUnproven(Unproven::ListIncomplete),
         BlockedReason::AbsenceUnproven(Unproven::MayNotList(KeyKind::WorkspaceService)),
         BlockedReason::Immutable { field: "workspace_id", before: text("ws-a"), after: text("ws-b") },
+        BlockedReason::NothingToReplace { id: id() },
         BlockedReason::ClaimedTwice { id: id(), other: place(12) },
         BlockedReason::OtherOwner { by: text("research") },
         BlockedReason::LooksLikeRename { from: address("ws-payments/checkout"), agreeing: 6 },

@@ -152,124 +152,128 @@ fn a_long_description_is_a_diff_of_lines() {
 #[test]
 fn every_reason_for_a_block_says_what_to_do() {
     let plan = Plan { blocked: all_blocked(), ..empty_plan() };
-    insta::assert_snapshot!(show(&plan), @r#"
-organisation a1b2c3d4, read with key `ci-plan`: 60 live keys, 52 in keys.yaml
+    insta::assert_snapshot!(show(&plan), @"
+    organisation a1b2c3d4, read with key `ci-plan`: 60 live keys, 52 in keys.yaml
 
-ws-payments
-  ? blocked  key-01                                                         keys.yaml:74
-      2 live keys have this name; say which one is meant with `id:`
-        183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2   created 2026-03-02   Xk*****7Qz
-        9b02c7de-60f4-4d3f-8a61-0f2d7be3c1aa   created 2026-09-14   b8*****Lm2
-      hint: add `id: ID` at keys.yaml:74, with one of the ids above
+    ws-payments
+      ? blocked  key-01                                                         keys.yaml:74
+          2 live keys have this name; say which one is meant with `id:`
+            183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2   created 2026-03-02   Xk*****7Qz
+            9b02c7de-60f4-4d3f-8a61-0f2d7be3c1aa   created 2026-09-14   b8*****Lm2
+          hint: add `id: ID` at keys.yaml:74, with one of the ids above
 
-  ? blocked  key-02                                                         keys.yaml:74
-      no live key has the id `183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2`
-      hint: correct `id:` at keys.yaml:74, or take it out: the key is then found by its name
+      ? blocked  key-02                                                         keys.yaml:74
+          no live key has the id `183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2`
+          hint: correct `id:` at keys.yaml:74, or take it out: the key is then found by its name
 
-  ? blocked  key-03                                                         keys.yaml:74
-      the running key sees no workspace `ws-paymnets`
-      hint: did you mean `ws-payments` at keys.yaml:74?
+      ? blocked  key-03                                                         keys.yaml:74
+          the running key sees no workspace `ws-paymnets`
+          hint: did you mean `ws-payments` at keys.yaml:74?
 
-  ? blocked  key-04                                                         keys.yaml:74
-      the running key sees no user `ann@example.com`
-      hint: correct it at keys.yaml:74: `user_id` takes an e-mail or an id
+      ? blocked  key-04                                                         keys.yaml:74
+          the running key sees no user `ann@example.com`
+          hint: correct it at keys.yaml:74: `user_id` takes an e-mail or an id
 
-  ? blocked  key-05                                                         keys.yaml:74
-      the running key sees no config `pc-x`
-      hint: correct it at keys.yaml:74: `config_id` takes a slug or a UUID
+      ? blocked  key-05                                                         keys.yaml:74
+          the running key sees no config `pc-x`
+          hint: correct it at keys.yaml:74: `config_id` takes a slug or a UUID
 
-  ? blocked  key-06                                                         keys.yaml:74
-      whether this key exists is not known, so it is not created: the pages of the list of keys did
-      not agree with each other
-      hint: plan again once nobody else is changing keys, or pass --assume-complete
+      ? blocked  key-06                                                         keys.yaml:74
+          whether this key exists is not known, so it is not created: the pages of the list of keys did
+          not agree with each other
+          hint: plan again once nobody else is changing keys, or pass --assume-complete
 
-  ? blocked  key-07                                                         keys.yaml:74
-      whether this key exists is not known, so it is not created: nothing shows that the running key
-      may list keys of type workspace-service there
-      hint: give the running key the scope `workspace_service_api_keys.list`, or pass
-            --assume-complete if it sees them all
+      ? blocked  key-07                                                         keys.yaml:74
+          whether this key exists is not known, so it is not created: nothing shows that the running key
+          may list keys of type workspace-service there
+          hint: give the running key the scope `workspace_service_api_keys.list`, or pass
+                --assume-complete if it sees them all
 
-  ? blocked  key-08                                                         keys.yaml:74
-      `workspace_id` of a key cannot change: live it is `ws-a`, the file says `ws-b`
-      hint: put `ws-a` back at keys.yaml:74, or take `id:` out there: that makes a new key with a
-            new secret
+      ? blocked  key-08                                                         keys.yaml:74
+          `workspace_id` of a key cannot change: live it is `ws-a`, the file says `ws-b`
+          hint: put `ws-a` back at keys.yaml:74, or write `replaces:` instead of `id:` there: that makes
+                a new key with a new secret, and deletes this one a transition later
 
-  ? blocked  key-09                                                         keys.yaml:74
-      this entry and the one at keys.yaml:12 mean the same live key,
-      183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2
-      hint: remove one of the two, or say with `id:` at keys.yaml:74 which key this entry means
+      ? blocked  key-09                                                         keys.yaml:74
+          it is to replace the key `183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2`, which is not there
+          hint: correct `replaces:` at keys.yaml:74, or remove it to make a new key all the same
 
-  ? blocked  key-10                                                         keys.yaml:74
-      its mark says that `research` manages it (`by=research`)
-      hint: remove the entry at keys.yaml:74, or let `research` give the key up first
+      ? blocked  key-10                                                         keys.yaml:74
+          this entry and the one at keys.yaml:12 mean the same live key,
+          183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2
+          hint: remove one of the two, or say with `id:` at keys.yaml:74 which key this entry means
 
-  ? blocked  key-11                                                         keys.yaml:74
-      this create and the deletion of `ws-payments/checkout` look like one key renamed: all 6 fields
-      that the file manages agree
-      hint: add `renamed_from: checkout` at keys.yaml:74 and the key keeps its id, secret and usage;
-            add `renamed_from: null` if it is a new key
+      ? blocked  key-11                                                         keys.yaml:74
+          its mark says that `research` manages it (`by=research`)
+          hint: remove the entry at keys.yaml:74, or let `research` give the key up first
 
-  ? blocked  key-12                                                         keys.yaml:74
-      its new secret would have nowhere to go
-      hint: add `secret: {deliver_to: [SINK]}` at keys.yaml:74, or pass --secrets-file PATH
+      ? blocked  key-12                                                         keys.yaml:74
+          this create and the deletion of `ws-payments/checkout` look like one key renamed: all 6 fields
+          that the file manages agree
+          hint: add `renamed_from: checkout` at keys.yaml:74 and the key keeps its id, secret and usage;
+                add `renamed_from: null` if it is a new key
 
-  ? blocked  key-13                                                         keys.yaml:74
-      this is, or could be, the key that portkey-sync runs with, and it would be deleted
-      hint: run with another key; or, if the running key is not this one, name it with --self ID
+      ? blocked  key-13                                                         keys.yaml:74
+          its new secret would have nowhere to go
+          hint: add `secret: {deliver_to: [SINK]}` at keys.yaml:74, or pass --secrets-file PATH
 
-  ? blocked  key-14                                                         keys.yaml:74
-      this is, or could be, the key that portkey-sync runs with, and it would be given an end, or an
-      earlier one
-      hint: run with another key; or, if the running key is not this one, name it with --self ID
+      ? blocked  key-14                                                         keys.yaml:74
+          this is, or could be, the key that portkey-sync runs with, and it would be deleted
+          hint: run with another key; or, if the running key is not this one, name it with --self ID
 
-  ? blocked  key-15                                                         keys.yaml:74
-      this is, or could be, the key that portkey-sync runs with, and it would lose scopes
-      hint: run with another key; or, if the running key is not this one, name it with --self ID
+      ? blocked  key-15                                                         keys.yaml:74
+          this is, or could be, the key that portkey-sync runs with, and it would be given an end, or an
+          earlier one
+          hint: run with another key; or, if the running key is not this one, name it with --self ID
 
-  ? blocked  key-16                                                         keys.yaml:74
-      this is, or could be, the key that portkey-sync runs with, and it would be rotated by Portkey,
-      which shows the new secret to nobody
-      hint: run with another key; or, if the running key is not this one, name it with --self ID
+      ? blocked  key-16                                                         keys.yaml:74
+          this is, or could be, the key that portkey-sync runs with, and it would lose scopes
+          hint: run with another key; or, if the running key is not this one, name it with --self ID
 
-  ? blocked  key-17                                                         keys.yaml:74
-      the key is protected, so it is not deleted
-      hint: to delete it, take `protected: true` and `absent: true` out at keys.yaml:74, apply, and
-            then say `absent: true`
+      ? blocked  key-17                                                         keys.yaml:74
+          this is, or could be, the key that portkey-sync runs with, and it would be rotated by Portkey,
+          which shows the new secret to nobody
+          hint: run with another key; or, if the running key is not this one, name it with --self ID
 
-  ? blocked  key-18                                                         keys.yaml:74
-      a run created this key at 2026-11-22T09:00:00Z and has not finished it
-      hint: if that run is still at work, wait for it; if it died, apply where it ran: its secret
-            lies there
-      hint: 15 minutes after the key was made, any run gives it another secret and finishes it
+      ? blocked  key-18                                                         keys.yaml:74
+          the key is protected, so it is not deleted
+          hint: to delete it, take `protected: true` and `absent: true` out at keys.yaml:74, apply, and
+                then say `absent: true`
 
-  ? blocked  key-19                                                         keys.yaml:74
-      its description has 180 characters and our mark needs 45 more, but Portkey keeps 200
-      hint: make `description` at least 26 characters shorter at keys.yaml:74
+      ? blocked  key-19                                                         keys.yaml:74
+          a run created this key at 2026-11-22T09:00:00Z and has not finished it
+          hint: if that run is still at work, wait for it; if it died, apply where it ran: its secret
+                lies there
+          hint: 15 minutes after the key was made, any run gives it another secret and finishes it
 
-  ? blocked  key-20                                                         keys.yaml:74
-      its description has 155 characters and our mark needs 45 more, but Portkey keeps 200
-      hint: make it at least 1 character shorter in Portkey's console, or set `description` at
-            keys.yaml:74
+      ? blocked  key-20                                                         keys.yaml:74
+          its description has 180 characters and our mark needs 45 more, but Portkey keeps 200
+          hint: make `description` at least 26 characters shorter at keys.yaml:74
 
-  ? blocked  key-21                                                         keys.yaml:74
-      what `rotation_policy` is compared with could not be read: GET /api-keys/183f answered 403
-      hint: plan again once it can be read, or take `rotation_policy` out at keys.yaml:74
+      ? blocked  key-21                                                         keys.yaml:74
+          its description has 155 characters and our mark needs 45 more, but Portkey keeps 200
+          hint: make it at least 1 character shorter in Portkey's console, or set `description` at
+                keys.yaml:74
 
-  ? blocked  key-22                                                         keys.yaml:74
-      our mark is on a key that somebody has renamed to `prod-gateway` since; a delete does not
-      follow
-      hint: if that key is meant, add `id: 183f497a-2c51-4a7e` at keys.yaml:74; if not, take the
-            entry out
+      ? blocked  key-22                                                         keys.yaml:74
+          what `rotation_policy` is compared with could not be read: GET /api-keys/183f answered 403
+          hint: plan again once it can be read, or take `rotation_policy` out at keys.yaml:74
 
-  ? blocked  key-23                                                         keys.yaml:74
-      its secret cannot be put where `deliver_to` says: `..` is not a folder beneath the keys file
-      hint: change the key's name or its `deliver_to` at keys.yaml:74, or the sink's `file:`
+      ? blocked  key-23                                                         keys.yaml:74
+          our mark is on a key that somebody has renamed to `prod-gateway` since; a delete does not
+          follow
+          hint: if that key is meant, add `id: 183f497a-2c51-4a7e` at keys.yaml:74; if not, take the
+                entry out
 
-no changes
-23 blocked     they need a person
-left alone     52 keys are as declared
-Nothing was written.
-"#);
+      ? blocked  key-24                                                         keys.yaml:74
+          its secret cannot be put where `deliver_to` says: `..` is not a folder beneath the keys file
+          hint: change the key's name or its `deliver_to` at keys.yaml:74, or the sink's `file:`
+
+    no changes
+    24 blocked     they need a person
+    left alone     52 keys are as declared
+    Nothing was written.
+    ");
 }
 
 #[test]
