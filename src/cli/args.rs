@@ -64,6 +64,9 @@ pub(super) struct GlobalArgs {
     /// A keys file, a folder of them, or - for standard input; may be given several times
     #[arg(short, long = "file", value_name = "PATH", global = true, default_value = "keys.yaml")]
     pub(super) files: Vec<PathBuf>,
+    /// Rules for the keys besides those of the keys files, which can neither change nor waive these
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) policy: Option<PathBuf>,
     /// Use the embedded emulator instead of Portkey; its state lies in the work folder
     #[arg(long = "emulator", global = true, help_heading = "Connection")]
     pub(super) embedded_emulator: bool,
@@ -362,6 +365,8 @@ pub(super) enum SchemaOf {
     Diagnostics,
     /// Other errors with `--format json`
     Error,
+    /// A policy file, for --policy
+    Policy,
 }
 
 #[derive(Debug, Args)]

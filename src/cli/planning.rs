@@ -88,6 +88,9 @@ fn next_command(global: &GlobalArgs, args: &PlanningArgs, plan: &Plan) -> String
     if global.files != [std::path::PathBuf::from("keys.yaml")] {
         words.extend(global.files.iter().map(|file| format!("-f {}", quoted(&file.display().to_string()))));
     }
+    if let Some(path) = &global.policy {
+        words.push(format!("--policy {}", quoted(&path.display().to_string())));
+    }
     for target in &args.targets {
         words.push(format!("--target {}", quoted(target)));
     }

@@ -1,8 +1,11 @@
 //! `validate`, and how every command reads the keys files.
 
-use crate::desired::{Desired, DesiredKey, FileArgument, load};
+use jiff::Timestamp;
+
+use crate::desired::{Desired, DesiredKey, FileArgument, Loaded, PolicyArgument, load_with};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::plan::{Prune, Review, review};
+use crate::policy;
 use crate::render::text::ReviewContext;
 use crate::render::{self, Verbosity};
 
@@ -14,7 +17,9 @@ use super::formats::{self, OutputFormat, ValidateFormat};
 use super::output::Output;
 
 pub(super) fn run(global: &GlobalArgs, args: &ValidateArgs, output: &Output) -> Result<Exit, CommandError> {
-    let loaded = load(&arguments(global), &mut std::io::stdin().lock());
+    let mut loaded = load_files(global);
+    let judged = policy::judge(&mut loaded, Timestamp::now());
+    let valid = loaded.desired.is_some() && judged.errors == 0;
     let base = base::read(global, &args.base)?;
     if let Some(base) = &base {
         base::say_if_empty(&args.base, base, output);
@@ -45,13 +50,19 @@ pub(super) fn run(global: &GlobalArgs, args: &ValidateArgs, output: &Output) -> 
         }
         ValidateFormat::Text => {
             output.complain(&render::text::diagnostics(&loaded.diagnostics, &loaded.sources, &output.stderr));
-            if let Some(desired) = &loaded.desired {
+            if let Some(desired) = loaded.desired.as_ref().filter(|_| valid) {
                 let keys = desired.keys.len();
                 let noun = if keys == 1 { "key" } else { "keys" };
-                output.data(&format!("{} is valid: {keys} {noun}\n", files_name(global)));
-                if let Some(review) = &review {
-                    output.data(&format!("\n{}", text(global, args, desired, review, output)));
-                }
+                let waived = match judged.waived {
+                    0 => String::new(),
+                    1 => ", 1 exception from a rule".to_owned(),
+                    n => format!(", {n} exceptions from rules"),
+                };
+                output.data(&format!("{} is valid: {keys} {noun}{waived}\n", files_name(global)));
+            }
+            // Also of files that break a rule: who mends that wants to see all of it.
+            if let (Some(desired), Some(review)) = (&loaded.desired, &review) {
+                output.data(&format!("\n{}", text(global, args, desired, review, output)));
             }
         }
     }
@@ -61,6 +72,7 @@ pub(super) fn run(global: &GlobalArgs, args: &ValidateArgs, output: &Output) -> 
     }
     Ok(match (&loaded.desired, &review) {
         (None, _) => Exit::Failed,
+        (Some(_), _) if !valid => Exit::Failed,
         (Some(_), Some(review)) if review.refusal.is_some() => Exit::Refused,
         // What cannot be told cannot be allowed either.
         (Some(_), None) if base_is_wrong && !args.deny_risks.is_empty() => Exit::Refused,
@@ -73,7 +85,7 @@ fn reviewed(args: &ValidateArgs, base: &Desired, desired: &Desired) -> Review {
     let deny = args.deny_risks.iter().copied().collect();
     // Sinks of the base lie where those of the files do.
     let base = Desired { folder: desired.folder.clone(), ..base.clone() };
-    review(&base, desired, prune, &deny, jiff::Timestamp::now())
+    review(&base, desired, prune, &deny, Timestamp::now())
 }
 
 fn text(
@@ -96,7 +108,7 @@ fn text(
 
 /// Reads the files and shows every complaint; `None` if they cannot be used, and all has been said.
 pub(super) fn read(global: &GlobalArgs, format: OutputFormat, output: &Output) -> Option<Desired> {
-    let loaded = load(&arguments(global), &mut std::io::stdin().lock());
+    let loaded = load_files(global);
     if loaded.desired.is_none()
         && let Some(told) =
             formats::diagnostics(format, &loaded.diagnostics, &loaded.sources, &files_name(global))
@@ -113,14 +125,15 @@ pub(super) fn read(global: &GlobalArgs, format: OutputFormat, output: &Output) -
     loaded.desired
 }
 
-/// Like [`read`], for a command about some keys only: errors in the entries of other keys are no obstacle.
+/// Like [`read`], for a command about some keys only: errors in the entries of other keys are no obstacle, and
+/// no policy is.
 pub(super) fn read_for(
     targets: &[String],
     global: &GlobalArgs,
     format: OutputFormat,
     output: &Output,
 ) -> Option<Desired> {
-    let loaded = load(&arguments(global), &mut std::io::stdin().lock());
+    let loaded = load_with(&arguments(global), PolicyArgument::Ignored, &mut std::io::stdin().lock());
     let Some(partial) = loaded.partial else { return loaded.desired };
     let is_wanted = |key: &DesiredKey| targets.iter().any(|target| key.address.has_tail(target));
     let elsewhere = |diagnostic: &Diagnostic| {
@@ -144,6 +157,11 @@ pub(super) fn read_for(
         }
     }
     None
+}
+
+fn load_files(global: &GlobalArgs) -> Loaded {
+    let policy = global.policy.as_deref().map_or(PolicyArgument::InRoot, PolicyArgument::InRootAnd);
+    load_with(&arguments(global), policy, &mut std::io::stdin().lock())
 }
 
 fn arguments(global: &GlobalArgs) -> Vec<FileArgument> {

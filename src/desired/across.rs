@@ -59,6 +59,23 @@ fn pins(keys: &[Lowered], out: &mut Complaints) {
             seen.insert(id, span);
         }
     }
+    // A key that is replaced goes away, so nothing else may mean it.
+    for key in keys {
+        let (Some(id), Some(span)) = (&key.key.replaces, key.replaces) else { continue };
+        if let Some(first) = seen.get(id) {
+            out.push(
+                Diagnostic::error(
+                    codes::DUPLICATE_ID,
+                    span,
+                    format!("another entry means the key `{id}` as well"),
+                )
+                .also(*first, "it is here")
+                .hint("a key that is replaced can have no other entry, and is replaced once"),
+            );
+        } else {
+            seen.insert(id, span);
+        }
+    }
 }
 
 /// One former name can become one key only, and not that of a key that stays.

@@ -11,7 +11,7 @@ mod seen;
 
 pub use compare::compare;
 pub use fields::FieldChange;
-pub use pairing::{Found, Identified, Ids, UnresolvedName, ids_of, needs_hydration, pair};
+pub use pairing::{Found, Identified, Ids, UnresolvedName, ids_of, needs_hydration, pair, replaced};
 pub use seen::{Seen, seen};
 
 use jiff::Timestamp;
@@ -45,7 +45,7 @@ pub struct Entry<'a> {
 /// Matches and compares.
 pub fn diff<'a>(desired: &'a Desired, live: &'a Live, now: Timestamp) -> Diff<'a> {
     let pairs = pair(desired, live);
-    let mut claimed = std::collections::BTreeSet::new();
+    let mut claimed: std::collections::BTreeSet<_> = replaced(desired, live).into_keys().collect();
     let mut entries = Vec::with_capacity(pairs.len());
     for (desired, ids, found) in pairs {
         claimed.extend(found.claims().map(|key| key.id.clone()));

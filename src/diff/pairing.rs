@@ -168,7 +168,9 @@ type ByName<'a> = BTreeMap<(KeyKind, Option<WorkspaceId>, Option<UserId>, String
 pub fn pair<'a>(desired: &'a Desired, live: &'a Live) -> Vec<(&'a DesiredKey, Ids, Found<'a>)> {
     let pinned: BTreeSet<&KeyId> =
         desired.keys.iter().filter_map(|key| pinned_key(key, live)).map(|key| &key.id).collect();
-    let free = || live.keys.values().filter(|key| !pinned.contains(&key.id));
+    let replaced = replaced(desired, live);
+    let free =
+        || live.keys.values().filter(|key| !pinned.contains(&key.id) && !replaced.contains_key(&key.id));
     let mut by_name: ByName<'a> = BTreeMap::new();
     let mut by_hash: BTreeMap<&str, Vec<&LiveKey>> = BTreeMap::new();
     for key in free() {
@@ -239,9 +241,19 @@ fn find<'a>(
     }
 }
 
-/// The live key that an entry is pinned to. UUIDs mean the same in capitals.
+/// The live keys in whose place others come, each with the entry that says so.
+pub fn replaced<'a>(desired: &'a Desired, live: &Live) -> BTreeMap<KeyId, &'a DesiredKey> {
+    let entries = desired.keys.iter();
+    entries.filter_map(|key| Some((by_id(key.replaces.as_ref()?, live)?.id.clone(), key))).collect()
+}
+
+/// The live key that an entry is pinned to.
 fn pinned_key<'a>(key: &DesiredKey, live: &'a Live) -> Option<&'a LiveKey> {
-    let id = key.id.as_ref()?;
+    by_id(key.id.as_ref()?, live)
+}
+
+/// UUIDs mean the same in capitals.
+fn by_id<'a>(id: &KeyId, live: &'a Live) -> Option<&'a LiveKey> {
     live.keys.get(id).or_else(|| live.keys.get(&KeyId::new(id.as_str().to_ascii_lowercase())))
 }
 

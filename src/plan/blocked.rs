@@ -48,6 +48,11 @@ pub enum BlockedReason {
         /// Wanted.
         after: String,
     },
+    /// The key in whose place a new one is to come is not there.
+    NothingToReplace {
+        /// The id that the file names.
+        id: KeyId,
+    },
     /// Another entry means the same key.
     ClaimedTwice {
         /// The key.

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::cause::{self, Base};
+use super::replacing::{self, Former};
 use super::secret::{self, Rival};
 use super::{
     Action, Asked, Blocked, BlockedReason, Candidate, Causes, Change, DESCRIPTION_LIMIT, Harm, Inputs,
     KeySnapshot, LeftOut, Older, Plan, Prune, Reason, Request, UnmentionedKey, Waiting, guards, marks, notes,
-    rename, request, risk,
+    rename, request, risk, rules,
 };
 use crate::desired::{DesiredKey, Presence};
 use crate::diagnostic::nearest;
@@ -59,6 +60,7 @@ fn plan_for(inputs: &Inputs<'_>, diff: &Diff<'_>, rivals: Vec<Rival>) -> Plan {
             action,
             until,
             why,
+            replaced: None,
         };
         let (decisions, dropped) = without_drift(inputs, entry, only_changed);
         left_out.fields += dropped;
@@ -75,6 +77,14 @@ fn plan_for(inputs: &Inputs<'_>, diff: &Diff<'_>, rivals: Vec<Rival>) -> Plan {
                 Decision::Gone => {}
             }
         }
+        match replacing::decide(inputs, entry) {
+            Some(Former::Delete(change)) => changes.push(*change),
+            Some(Former::Wait(former)) => waiting.push(former),
+            Some(Former::Blocked(reason)) => {
+                blocked.push(Blocked { address: address.clone(), place: Some(place.clone()), reason });
+            }
+            None => {}
+        }
         for (action, due) in [
             (Action::ResetUsage, entry.desired.usage_reset_after),
             (Action::Rotate, entry.desired.secret.rotate_after),
@@ -84,21 +94,8 @@ fn plan_for(inputs: &Inputs<'_>, diff: &Diff<'_>, rivals: Vec<Rival>) -> Plan {
             }
         }
     }
-    for rival in rivals.iter().filter(|rival| is_chosen(&rival.address)) {
-        if rival.delete {
-            let mut change = deletion(rival.address.clone(), &rival.key, Reason::LeftOver);
-            change.place = Some(rival.place.clone());
-            changes.push(change);
-        } else {
-            waiting.push(Waiting {
-                address: rival.address.clone(),
-                place: rival.place.clone(),
-                action: Action::Delete,
-                until: rival.key.created_at.map(|created| created + GRACE),
-                why: None,
-            });
-        }
-    }
+    let chosen = rivals.iter().filter(|rival| is_chosen(&rival.address));
+    chosen.for_each(|rival| add_rival(rival, &mut changes, &mut waiting));
     guards::hold_back_rotations(inputs, &mut changes, &mut waiting);
 
     let (unmentioned, pruned) = unmentioned_keys(inputs, diff);
@@ -110,9 +107,12 @@ fn plan_for(inputs: &Inputs<'_>, diff: &Diff<'_>, rivals: Vec<Rival>) -> Plan {
     changes.sort_by(|a, b| a.address.cmp(&b.address).then_with(|| id_of(a).cmp(&id_of(b))));
     blocked.sort_by(|a, b| a.address.cmp(&b.address));
     risk::assess(&mut changes, now);
-    let refusals = guards::refusals(inputs, &changes, blocked.len());
+    let (broken, warned) = rules::said(inputs);
+    let mut refusals = guards::refusals(inputs, &changes, blocked.len());
+    refusals.extend(broken);
 
-    let notes = notes::notes(inputs, &changes);
+    let mut notes = notes::notes(inputs, &changes);
+    notes.extend(warned);
     let settled = secret::spent(inputs);
     let seen = live.keys.keys().cloned().chain(rivals.into_iter().map(|rival| rival.key.id)).collect();
     Plan {
@@ -133,6 +133,24 @@ fn plan_for(inputs: &Inputs<'_>, diff: &Diff<'_>, rivals: Vec<Rival>) -> Plan {
         has_base: base.is_some(),
         left_out,
     }
+}
+
+/// What becomes of a key that a create left beside another one.
+fn add_rival(rival: &Rival, changes: &mut Vec<Change>, waiting: &mut Vec<Waiting>) {
+    if rival.delete {
+        let mut change = deletion(rival.address.clone(), &rival.key, Reason::LeftOver);
+        change.place = Some(rival.place.clone());
+        changes.push(change);
+        return;
+    }
+    waiting.push(Waiting {
+        address: rival.address.clone(),
+        place: rival.place.clone(),
+        action: Action::Delete,
+        until: rival.key.created_at.map(|created| created + GRACE),
+        why: None,
+        replaced: None,
+    });
 }
 
 fn id_of(change: &Change) -> Option<&str> {
@@ -245,7 +263,7 @@ fn decide_delete(inputs: &Inputs<'_>, entry: &DesiredKey, live: &LiveKey) -> Dec
     Decision::Change(Box::new(change))
 }
 
-fn deletion(address: KeyAddress, live: &LiveKey, reason: Reason) -> Change {
+pub(super) fn deletion(address: KeyAddress, live: &LiveKey, reason: Reason) -> Change {
     Change {
         address,
         place: None,
@@ -431,6 +449,10 @@ fn decide_create(inputs: &Inputs<'_>, entry: &Entry<'_>) -> Decision {
     if let Some(unproven) = guards::unproven(desired, &entry.ids, inputs) {
         return Decision::Blocked(BlockedReason::AbsenceUnproven(unproven));
     }
+    let reason = match replacing::reason(inputs, desired) {
+        Ok(reason) => reason,
+        Err(reason) => return Decision::Blocked(reason),
+    };
     let address = desired.address.to_string();
     if let Some(until) = handoff::until_creatable(&address, &inputs.options.slots, inputs.now, &Rules::ALL) {
         return Decision::Waiting { action: Action::Create, until, why: None };
@@ -455,7 +477,7 @@ fn decide_create(inputs: &Inputs<'_>, entry: &Entry<'_>) -> Decision {
         before: None,
         fields: entry.fields.clone(),
         written_scopes: desired.written_scopes.clone(),
-        reason: None,
+        reason,
         request: Request::Create { body: Box::new(body), commit },
         running_key: false,
         risks: Vec::new(),
@@ -482,7 +504,7 @@ fn check_room(
 }
 
 /// The owner in the key's mark, if it is not the owner of these files.
-fn other_owner(inputs: &Inputs<'_>, live: &LiveKey) -> Option<String> {
+pub(super) fn other_owner(inputs: &Inputs<'_>, live: &LiveKey) -> Option<String> {
     let by = live.mark.as_ref()?.by.as_ref()?;
     (Some(by) != inputs.desired.managed_by.as_ref()).then(|| by.clone())
 }

@@ -163,7 +163,8 @@ impl Base {
         let id = &before.id;
         if change.action == Action::Delete {
             let as_before = self.changes.get(id).is_some_and(|other| other.action == Action::Delete);
-            let older = if change.reason == Some(Reason::LeftOver) { Cause::Due } else { Cause::Drift };
+            let is_due = matches!(change.reason, Some(Reason::LeftOver | Reason::Replaced { .. }));
+            let older = if is_due { Cause::Due } else { Cause::Drift };
             return Causes::whole(if as_before { older } else { Cause::ThisChange });
         }
         let mut causes = Causes::default();
@@ -191,6 +192,8 @@ impl Base {
                 | Reason::Pruned { .. }
                 | Reason::RenamedOutside
                 | Reason::Accepted
+                | Reason::Replaces { .. }
+                | Reason::Replaced { .. }
                 | Reason::LeftOver,
             )
             | None => {}
@@ -241,8 +244,19 @@ pub(super) fn explain(inputs: &Inputs<'_>, base: Option<&Base>, changes: &mut Ve
 fn without_base(change: &Change) -> Causes {
     let is_due = match &change.reason {
         Some(Reason::Rotation(why)) => is_due(*why),
-        Some(Reason::UsageResetDue { .. } | Reason::Unfinished { .. } | Reason::LeftOver) => true,
-        Some(Reason::DeclaredAbsent | Reason::Pruned { .. } | Reason::RenamedOutside | Reason::Accepted)
+        Some(
+            Reason::UsageResetDue { .. }
+            | Reason::Unfinished { .. }
+            | Reason::Replaced { .. }
+            | Reason::LeftOver,
+        ) => true,
+        Some(
+            Reason::DeclaredAbsent
+            | Reason::Pruned { .. }
+            | Reason::RenamedOutside
+            | Reason::Accepted
+            | Reason::Replaces { .. },
+        )
         | None => false,
     };
     if is_due && change.fields.is_empty() { Causes::whole(Cause::Due) } else { Causes::default() }

@@ -87,7 +87,14 @@ pub(super) fn hold_back_rotations(
             return true;
         };
         let address = change.address.clone();
-        waiting.push(Waiting { address, place, action: Action::Rotate, until: None, why: Some(why) });
+        waiting.push(Waiting {
+            address,
+            place,
+            action: Action::Rotate,
+            until: None,
+            why: Some(why),
+            replaced: None,
+        });
         // What else differs does not wait.
         let Request::Rotate { id, first, .. } = &change.request else { return false };
         if first.is_empty() {

@@ -12,9 +12,11 @@ mod marks;
 mod notes;
 mod refusal;
 mod rename;
+mod replacing;
 mod request;
 mod review;
 mod risk;
+mod rules;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -235,6 +237,18 @@ pub enum Reason {
     Rotation(Why),
     /// The stores have the live secret; the mark says so from now on.
     Accepted,
+    /// It comes in the place of this key, which is deleted later.
+    Replaces {
+        /// The former key.
+        id: KeyId,
+        /// Its name.
+        name: String,
+    },
+    /// Another key has come in its place, and has been there for a transition.
+    Replaced {
+        /// The other key.
+        by: KeyId,
+    },
     /// A create made it that another one was faster than; nobody has ever had its secret.
     LeftOver,
 }
@@ -333,6 +347,8 @@ pub struct Waiting {
     pub until: Option<Timestamp>,
     /// Why a secret is to be replaced.
     pub why: Option<Why>,
+    /// The key that is to go, where it is not this entry's own.
+    pub replaced: Option<KeyId>,
 }
 
 /// A live key that no entry means.

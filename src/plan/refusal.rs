@@ -2,6 +2,7 @@
 
 use super::{At, Risk};
 use crate::model::{Escrowed, KeyAddress, OrganisationId};
+use crate::policy::Finding;
 
 /// Why nothing at all will be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +44,11 @@ pub enum Refusal {
         /// What.
         oddities: Vec<String>,
     },
+    /// A rule is broken, or a waiver is none.
+    Policy {
+        /// One at least, all of one code and one policy.
+        findings: Vec<Finding>,
+    },
     /// Risks that the caller does not accept (`--deny-risk`).
     DeniedRisks {
         /// Each of them.
@@ -80,6 +86,11 @@ pub enum Note {
     ListUnstable,
     /// The escrow holds a secret that nothing in the files delivers.
     HeldWithoutKey(Escrowed),
+    /// A rule is broken that only warns.
+    Policy {
+        /// One at least, all of one code and one policy.
+        findings: Vec<Finding>,
+    },
     /// The escrow holds the live secret of a key, and nobody here can read it.
     RescueCopy(Escrowed),
     /// A new secret that was to be tried on the gateway, which takes no organisation keys (portkey-api.md 5).

@@ -7,6 +7,7 @@ mod causes;
 use super::*;
 use crate::desired::parse_str;
 use crate::live::Live;
+use crate::model::Target;
 
 const NOW: &str = "2026-11-22T10:00:00Z";
 const WORKSPACE: &str = "5d0c1f0a-7a3e-4a52-9d55-0b6f7e1a2b3c";
@@ -596,6 +597,49 @@ fn an_organisation_key_that_is_to_be_tried_is_said_to_be_not() {
     let proven: Vec<bool> =
         plan.changes.iter().filter_map(|change| Some(change.request.commit()?.prove)).collect();
     assert_eq!(proven, [false, true]);
+}
+
+#[test]
+fn a_key_is_replaced_by_a_create_and_a_delete_a_transition_later() {
+    let yaml = format!(
+        "sinks: {{dir: {{file: \"s/{{name}}\"}}}}\nkeys:\n- {{name: a, workspace_id: w, scopes: [completions.write], replaces: {}, \
+         secret: {{deliver_to: [dir], transition: 24h}}}}\n",
+        id("old")
+    );
+    let former = |description: &str| row("old", json!({"name": "a", "description": description}));
+    let to = Delivery {
+        sink: Some("dir".to_owned()),
+        target: Target::File { path: PathBuf::from("s/a"), recipients: Vec::new() },
+    };
+    let new_of = |issued: &str| {
+        let id = id("new");
+        let mark = format!("[portkey-sync id={} secret=ab.xyz@{issued} to={}]", id.split_at(8).0, to.hash());
+        row("new", json!({"name": "a", "description": mark}))
+    };
+    // The former key bears the very name, and is not taken for this entry's.
+    let plan = case(&yaml, vec![former("")]).plan();
+    assert_eq!((plan.changes[0].action, plan.changes.len()), (Action::Create, 1));
+    assert!(matches!(&plan.changes[0].reason, Some(Reason::Replaces { name, .. }) if name == "a"));
+    assert!(plan.changes[0].risks.iter().any(|found| found.risk == Risk::Replaced));
+    assert!(plan.unmentioned.iter().all(|key| key.id != KeyId::new(id("old"))));
+
+    case(&yaml, Vec::new()).check(&["blocked w/a NothingToReplace"]);
+
+    let both =
+        |issued: &str, former_says: &str| case(&yaml, vec![former(former_says), new_of(issued)]).plan();
+    let fresh = both("20261122T090000Z", "");
+    assert_eq!((fresh.changes.len(), fresh.waiting.len()), (0, 1), "{:?}", fresh.changes);
+    assert_eq!(fresh.waiting[0].until, Some("2026-11-23T09:00:00Z".parse().unwrap()));
+    assert_eq!(fresh.waiting[0].replaced, Some(KeyId::new(id("old"))));
+
+    let old_enough = both("20261121T090000Z", "");
+    assert_eq!((old_enough.changes.len(), old_enough.changes[0].action), (1, Action::Delete));
+    assert_eq!(old_enough.changes[0].before.as_ref().unwrap().id, KeyId::new(id("old")));
+
+    let kept = both("20261121T090000Z", &format!("[portkey-sync id={} keep]", id("old").split_at(8).0));
+    assert!(matches!(kept.blocked[0].reason, BlockedReason::Protected), "{:?}", kept.changes);
+
+    case(&yaml, vec![new_of("20261121T090000Z")]).check(&[]);
 }
 
 #[test]

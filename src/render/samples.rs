@@ -9,7 +9,8 @@ use serde_json::json;
 
 use super::text::{Mode, PlanContext};
 use super::{Style, Verbosity};
-use crate::diagnostic::Place;
+use crate::desired::{Origin, RuleId, codes};
+use crate::diagnostic::{Place, Severity};
 use crate::diff::{FieldChange, UnresolvedName};
 use crate::model::{
     Amount, ConfigId, Delivery, Escrowed, KeyAddress, KeyCreate, KeyId, KeyKind, KeyUpdate, Mark, Mask,
@@ -20,6 +21,7 @@ use crate::plan::{
     Action, At, Blocked, BlockedReason, Candidate, Causes, Change, Commit, DeniedRisk, Harm, KeySnapshot,
     LeftOut, Note, Plan, Reason, Refusal, Request, Risk, UnmentionedKey, Unproven, Waiting,
 };
+use crate::policy::Finding;
 use crate::report::{ChangeReport, Changed, Failure, NotAttempted, Outcome, Repair, Report, Verdict};
 
 pub(super) const PLAIN: Style = Style { color: false, width: 100 };
@@ -344,6 +346,7 @@ pub(super) fn waiting(to: &str, line: usize) -> Waiting {
         action: Action::ResetUsage,
         until: Some(time("2026-12-01T12:00:00Z")),
         why: None,
+        replaced: None,
     }
 }
 
@@ -380,6 +383,7 @@ pub(super) fn all_blocked() -> Vec<Blocked> {
         BlockedReason::AbsenceUnproven(Unproven::ListIncomplete),
         BlockedReason::AbsenceUnproven(Unproven::MayNotList(KeyKind::WorkspaceService)),
         BlockedReason::Immutable { field: "workspace_id", before: text("ws-a"), after: text("ws-b") },
+        BlockedReason::NothingToReplace { id: id() },
         BlockedReason::ClaimedTwice { id: id(), other: place(12) },
         BlockedReason::OtherOwner { by: text("research") },
         BlockedReason::LooksLikeRename { from: address("ws-payments/checkout"), agreeing: 6 },
@@ -420,6 +424,10 @@ pub(super) fn all_refusals() -> Vec<Refusal> {
         Refusal::PruneWithBlocked { blocked: 1 },
         Refusal::PruneOfUnstableList,
         Refusal::UnknownContract { oddities: vec!["keys have a field `colour`".to_owned()] },
+        Refusal::Policy { findings: vec![never_ends(1)] },
+        Refusal::Policy { findings: (1..=12).map(of_policy_file).collect() },
+        Refusal::Policy { findings: vec![waiver_trouble(codes::POLICY_WAIVER_EXPIRED)] },
+        Refusal::Policy { findings: vec![waiver_trouble(codes::POLICY_WAIVER_TOO_LONG)] },
         Refusal::DeniedRisks {
             denied: vec![
                 DeniedRisk {
@@ -443,7 +451,33 @@ pub(super) fn all_notes() -> Vec<Note> {
         Note::RunningKeyUncertain { candidates: 0 },
         Note::RunningKeyUncertain { candidates: 3 },
         Note::ListUnstable,
+        Note::Policy { findings: (1..=12).map(never_ends).collect() },
+        Note::Policy { findings: vec![waiver_trouble(codes::POLICY_WAIVER_UNUSED)] },
     ]
+}
+
+fn never_ends(n: usize) -> Finding {
+    Finding {
+        origin: Origin::KeysFile,
+        rule: RuleId::ExpiryRequired,
+        code: RuleId::ExpiryRequired.code(),
+        severity: Severity::Error,
+        key: None,
+        place: Place { file: "keys.yaml".to_owned(), line: n, column: 5 },
+        inherited_by: None,
+        message: format!("`ws-payments/key-{n:02}` never ends"),
+        remedy: "write `expires_at:` in the key".to_owned(),
+        waiver: None,
+    }
+}
+
+fn of_policy_file(n: usize) -> Finding {
+    Finding { origin: Origin::PolicyFile { name: "org/policy.yaml".to_owned() }, ..never_ends(n) }
+}
+
+fn waiver_trouble(code: &'static str) -> Finding {
+    let message = "`expiry-required` is waived for `ws-payments/key-01`, which is in no file".to_owned();
+    Finding { code, message, ..never_ends(7) }
 }
 
 /// The plan of the story.

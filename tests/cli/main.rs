@@ -14,6 +14,7 @@ mod formats;
 mod harness;
 mod interrupting;
 mod leaks;
+mod policies;
 mod quickstart;
 mod reading;
 #[cfg(unix)]

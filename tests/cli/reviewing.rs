@@ -225,7 +225,7 @@ fn a_revision_that_is_not_there_is_said_with_the_remedy() {
     refused("--output=x").says("cannot name a revision");
     refused("HEAD:keys.yaml").says("there is no revision");
     refused("").says("cannot name a revision");
-    let ended = folder.run(&["validate", "-f", "/etc/hostname", "-f", "keys.yaml", "--base-ref", "HEAD"]);
+    let ended = folder.run(&["validate", "-f", "keys.yaml", "-f", "/etc/hostname", "--base-ref", "HEAD"]);
     ended.says("lies outside of the repository");
     assert!(!folder.exists("x"));
 }

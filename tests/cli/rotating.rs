@@ -363,3 +363,32 @@ fn until_holds_a_rotation_back() {
     rehearsal.run(&["apply", "--yes"]).expect(0).says("2099-01-01");
     assert_eq!(rotations(&rehearsal), 0);
 }
+
+#[test]
+fn a_key_that_moves_to_another_workspace_is_replaced_and_its_former_key_goes_a_transition_later() {
+    let rehearsal = delivered();
+    let (former, before) = (id(&rehearsal), rehearsal.folder.read(FRESH));
+    let (status, answer) =
+        rehearsal.admin(reqwest::Method::POST, "/v1/admin/workspaces", &json!({"name": "Research"}));
+    assert_eq!(status, 200, "{answer}");
+    let file = rehearsal.folder.read("keys.yaml");
+    let file =
+        file.replace("workspaces: {", &format!("workspaces: {{lab: {}, ", answer["id"].as_str().unwrap()));
+    let file =
+        file.replace("workspace_id: prod, scopes", &format!("workspace_id: lab, replaces: {former}, scopes"));
+    rehearsal.folder.write("keys.yaml", &file);
+
+    let ended = rehearsal.run(&["apply", "--yes"]).expect(0);
+    ended.says("it comes in the place of `fresh`");
+    ended.says("! replaced");
+    let after = rehearsal.folder.read("secrets/lab/fresh");
+    assert!(rehearsal.opens(&before) && rehearsal.opens(&after), "both work for a while");
+    rehearsal.run(&["apply", "--yes"]).expect(0).says("the former key of lab/fresh, is deleted");
+    assert_eq!(rehearsal.named("fresh").len(), 2);
+
+    rehearsal.advance("31m");
+    rehearsal.run(&["apply", "--yes"]).expect(0);
+    assert!(!rehearsal.opens(&before) && rehearsal.opens(&after));
+    assert_eq!(rehearsal.named("fresh").len(), 1);
+    rehearsal.run(&["plan", "--detailed-exitcode"]).expect(0);
+}

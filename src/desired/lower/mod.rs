@@ -35,6 +35,7 @@ pub(super) struct Lowered {
     pub(super) name: Span,
     pub(super) id: Option<Span>,
     pub(super) renamed_from: Option<Span>,
+    pub(super) replaces: Option<Span>,
     pub(super) deliver_to: Vec<(String, Span)>,
 }
 
@@ -132,6 +133,7 @@ impl<'w> Lowering<'w> {
                 workspace,
                 user,
                 id: text("id").map(KeyId::new),
+                replaces: text("replaces").map(KeyId::new).filter(|_| !absent),
                 renamed_from: setting(&merged, "renamed_from", |value| value.text().map(str::to_owned)),
                 presence,
                 protected: flag(&merged, "protected"),
@@ -140,10 +142,12 @@ impl<'w> Lowering<'w> {
                 usage_reset_after,
                 secret,
                 field_places: self.field_places(&merged),
+                inherited: inherited(&merged),
             },
             name: name_entry.value.span,
             id: merged.get("id").map(|entry| entry.value.span),
             renamed_from: merged.get("renamed_from").map(|entry| entry.value.span),
+            replaces: merged.get("replaces").map(|entry| entry.value.span),
             deliver_to,
         };
         if lowered.key.renamed_from.value() == Some(&lowered.key.address.name)
@@ -355,12 +359,6 @@ impl<'w> Lowering<'w> {
                 _ => Setting::Unmanaged,
             };
         }
-        if let Some(entry) = merged.get("replaces") {
-            out.push(
-                Diagnostic::error(codes::NOT_SUPPORTED_YET, entry.name, "`replaces` is not supported yet")
-                    .hint("add the new key under another name, and delete the former one with `absent: true` later"),
-            );
-        }
         spec
     }
 
@@ -434,6 +432,12 @@ impl<'w> Lowering<'w> {
         };
         merged.iter().filter_map(|field| place(&fields::KEY, field)).collect()
     }
+}
+
+/// The fields that are not the key's own.
+fn inherited(merged: &Map) -> BTreeSet<&'static str> {
+    let inherited = merged.iter().filter(|(_, entry)| entry.from.is_some());
+    inherited.filter_map(|(name, _)| fields::KEY.field(name)).map(|field| field.name).collect()
 }
 
 fn metadata(entry: &Entry, out: &mut Complaints) -> Setting<BTreeMap<String, Option<String>>> {

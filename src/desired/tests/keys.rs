@@ -351,10 +351,6 @@ k.yaml:5:84 error absent-manages: a key that is to be absent cannot have `scopes
 
 #[test]
 fn wishes_for_a_secret_are_checked() {
-    insta::assert_snapshot!(with("replaces: x"), @r#"
-k.yaml:5:58 error not-supported-yet: `replaces` is not supported yet
-  hint: add the new key under another name, and delete the former one with `absent: true` later
-"#);
     insta::assert_snapshot!(with("secret: {rotate_after: 2027-01-01, max_age: 90d, transition: 24h, delivered: 'ab*****xyz', first: rotate, until: 2027-01-01, verify: true}"), @"");
     insta::assert_snapshot!(with("secret: {max_age: ninety, first: never}"), @r#"
 k.yaml:5:76 error invalid-value: `max_age` must be a duration as in `30m`, `24h` or `90d`

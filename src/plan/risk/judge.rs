@@ -27,7 +27,8 @@ pub fn assess(changes: &mut [Change], now: Timestamp) {
         .collect();
     for change in changes {
         change.risks = of_change(change, now);
-        if change.action == Action::Create && going.contains(&change.address.name) {
+        let is_told = change.risks.iter().any(|found| found.risk == Risk::Replaced);
+        if change.action == Action::Create && !is_told && going.contains(&change.address.name) {
             change.risks.push(RiskAt { risk: Risk::Replaced, at: At::Key });
         }
     }
@@ -66,7 +67,10 @@ fn of_reason(reason: &Reason) -> Option<RiskAt> {
         Reason::Rotation(
             Why::ChangedOutside | Why::NewSink | Why::Due(_) | Why::TooOld | Why::First | Why::Asked,
         ) => Some(RiskAt { risk: Risk::SecretEnds, at: At::Transition }),
-        Reason::DeclaredAbsent | Reason::Pruned { .. } => Some(RiskAt { risk: Risk::Deleted, at: At::Key }),
+        Reason::Replaces { .. } => Some(RiskAt { risk: Risk::Replaced, at: At::Key }),
+        Reason::DeclaredAbsent | Reason::Pruned { .. } | Reason::Replaced { .. } => {
+            Some(RiskAt { risk: Risk::Deleted, at: At::Key })
+        }
         // Nobody has ever had the secret of a left-over key.
         Reason::LeftOver | Reason::Unfinished { .. } | Reason::RenamedOutside | Reason::Accepted => None,
     }

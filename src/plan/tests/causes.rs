@@ -134,8 +134,8 @@ fn a_reset_is_due_unless_this_change_set_its_date() {
 #[test]
 fn a_rotation_is_due_unless_this_change_set_its_date() {
     let id = id("a");
-    let short = &id[..8];
-    let target = crate::model::Target::File { path: PathBuf::from("secrets/a"), recipients: Vec::new() };
+    let short = id.split_at(8).0;
+    let target = Target::File { path: PathBuf::from("secrets/a"), recipients: Vec::new() };
     let to = Delivery { sink: Some("dir".to_owned()), target }.hash();
     let mark = format!("[portkey-sync id={short} secret=ab.xyz@20260301T0000Z to={to}]");
     let marked = || vec![row("a", json!({"description": mark}))];

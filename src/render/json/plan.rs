@@ -177,6 +177,8 @@ struct WaitingDocument {
     until: Option<String>,
     /// Why a secret is to be replaced; null for other actions, and where a date of the file says it.
     why: Option<String>,
+    /// The id of the key that is to go, where another one comes in its place; else null.
+    replaced: Option<String>,
 }
 
 /// An entry for which a person must act.
@@ -423,13 +425,14 @@ fn rotation_policy(policy: Option<&RotationPolicy>) -> Value {
 }
 
 fn waiting_document(waiting: &Waiting) -> WaitingDocument {
-    let Waiting { address, place, action, until, why } = waiting;
+    let Waiting { address, place, action, until, why, replaced } = waiting;
     WaitingDocument {
         address: address.to_string(),
         place: place.into(),
         action: (*action).into(),
         until: until.map(|until| until.to_string()),
         why: why.map(words::rotation),
+        replaced: replaced.as_ref().map(ToString::to_string),
     }
 }
 

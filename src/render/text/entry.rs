@@ -141,7 +141,16 @@ impl Likeness {
     /// by one.
     pub(super) fn of(change: &Change, context: &PlanContext<'_>, style: &Style) -> Option<Self> {
         if matches!(change.action, Action::Delete | Action::Deliver)
-            || matches!(change.reason, Some(Reason::RenamedOutside | Reason::Accepted | Reason::Rotation(_)))
+            || matches!(
+                change.reason,
+                Some(
+                    Reason::RenamedOutside
+                        | Reason::Accepted
+                        | Reason::Rotation(_)
+                        | Reason::Replaces { .. }
+                        | Reason::Replaced { .. }
+                )
+            )
         {
             return None;
         }
@@ -218,7 +227,10 @@ impl Entry {
             Reason::Unfinished { .. } | Reason::RenamedOutside | Reason::Accepted => {
                 self.body.push(Line::Remark(format!("({text})")));
             }
-            Reason::DeclaredAbsent | Reason::Pruned { .. } | Reason::LeftOver => {
+            Reason::Replaces { .. } => {
+                self.body.push(Line::Warning(text, risks(change, At::Key)));
+            }
+            Reason::DeclaredAbsent | Reason::Pruned { .. } | Reason::Replaced { .. } | Reason::LeftOver => {
                 // Of files that are compared with files, nothing else is known.
                 let Some(key) = change.before.as_ref().filter(|key| !key.status.is_empty()) else {
                     return self.body.push(Line::Warning(text, risks(change, At::Key)));
@@ -279,7 +291,7 @@ impl Entry {
 
     /// Something that is due later.
     pub(super) fn of_waiting(waiting: &Waiting, now: jiff::Timestamp) -> Self {
-        let Waiting { address, place: at, action, until, why } = waiting;
+        let Waiting { address, place: at, action, until, why, replaced } = waiting;
         let what = match action {
             Action::ResetUsage => "usage is set to 0".to_owned(),
             Action::Rotate => {
@@ -287,6 +299,10 @@ impl Entry {
                 format!("gets a new secret{why},")
             }
             Action::Create => "is created (an earlier create of it may still arrive)".to_owned(),
+            Action::Delete if replaced.is_some() => {
+                let id = replaced.as_ref().map(|id| escape(id.as_str())).unwrap_or_default();
+                format!("it has come in the place of {id}, which is deleted")
+            }
             Action::Adopt | Action::Update | Action::Deliver | Action::Delete => {
                 words::action(*action).1.to_owned()
             }

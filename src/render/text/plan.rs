@@ -149,7 +149,16 @@ impl Page<'_> {
                 .map(|waiting| {
                     let when = words::when(self.plan.now, waiting.until);
                     let what = words::coming(waiting.action);
-                    format!("{} {what} {when}", address(&waiting.address))
+                    let comma = if waiting.replaced.is_some() { "," } else { "" };
+                    let former = waiting
+                        .replaced
+                        .as_ref()
+                        .map(|id| format!("{}, the former key of ", escape(id.as_str())));
+                    format!(
+                        "{}{}{comma} {what} {when}",
+                        former.unwrap_or_default(),
+                        address(&waiting.address)
+                    )
                 })
                 .collect();
             let shown = if self.verbose() { coming.len() } else { ALL_NAMES };

@@ -17,13 +17,12 @@ pub(in crate::render) fn blocked(blocked: &Blocked) -> Explained {
         }
         BlockedReason::Unresolved { name, nearest } => unresolved(name, nearest.as_deref(), &at),
         BlockedReason::AbsenceUnproven(why) => absence_unproven(*why),
-        BlockedReason::Immutable { field, before, after } => Explained::new(
-            "immutable",
-            format!("`{field}` of a key cannot change: live it is `{before}`, the file says `{after}`"),
+        BlockedReason::Immutable { field, before, after } => immutable(field, before, after, &at),
+        BlockedReason::NothingToReplace { id } => Explained::new(
+            "nothing-to-replace",
+            format!("it is to replace the key `{id}`, which is not there"),
         )
-        .hint(format!(
-            "put `{before}` back {at}, or take `id:` out there: that makes a new key with a new secret"
-        )),
+        .hint(format!("correct `replaces:` {at}, or remove it to make a new key all the same")),
         BlockedReason::ClaimedTwice { id, other } => Explained::new(
             "claimed-twice",
             format!("this entry and the one at {other} mean the same live key, {id}"),
@@ -143,6 +142,17 @@ fn unresolved(name: &UnresolvedName, nearest: Option<&str>, at: &str) -> Explain
         Some(nearest) => explained.hint(format!("did you mean `{nearest}` {at}?")),
         None => explained.hint(format!("correct it {at}: {where_to_look}")),
     }
+}
+
+fn immutable(field: &str, before: &str, after: &str, at: &str) -> Explained {
+    Explained::new(
+        "immutable",
+        format!("`{field}` of a key cannot change: live it is `{before}`, the file says `{after}`"),
+    )
+    .hint(format!(
+        "put `{before}` back {at}, or write `replaces:` instead of `id:` there: that makes a new key with a new \
+         secret, and deletes this one a transition later"
+    ))
 }
 
 fn absence_unproven(why: Unproven) -> Explained {

@@ -128,6 +128,16 @@ pub(super) fn reason(reason: &Reason) -> (&'static str, String) {
         }
         Reason::Rotation(why) => (rotation_code(*why), rotation(*why)),
         Reason::Accepted => ("accepted", "the sinks have the live secret; its mark says so".to_owned()),
+        Reason::Replaces { id, name } => (
+            "replaces",
+            format!(
+                "it comes in the place of `{name}` ({id}), which is deleted in a later run: new id, new secret, \
+                 and the usage so far stays with the former key"
+            ),
+        ),
+        Reason::Replaced { by } => {
+            ("replaced", format!("{by} has come in its place, and was delivered a transition ago"))
+        }
         Reason::LeftOver => (
             "left-over",
             "a create that another one was faster than left this key; nobody has its secret".to_owned(),

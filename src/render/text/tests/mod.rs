@@ -3,4 +3,6 @@
 mod diagnostics;
 pub(in crate::render) mod hostile;
 mod plan;
+mod refusals;
 mod report;
+mod review;

@@ -1,0 +1,226 @@
+#!/usr/bin/env bash
+# Runs portkey-sync in a job of GitHub Actions: arguments from IN_* variables, results to $GITHUB_OUTPUT.
+#
+# Every input becomes words of an argument list; none is evaluated. What the program prints is shown between
+# `stop-commands` and its token, so that no line of it can command the runner; the annotations of
+# `validate --format github` alone are let through. Ends with 0 once the outputs are written: the job ends with
+# the output `exit-code` after it has reported.
+#
+# Needs bash, git and jq. Reads no token; the API key comes in PORTKEY_ADMIN_API_KEY and goes into no argument.
+set -euo pipefail
+
+: "${GITHUB_OUTPUT:?}" "${RUNNER_TEMP:?}"
+
+program=${IN_BINARY:-portkey-sync}
+plan_file=${IN_PLAN_FILE:-$RUNNER_TEMP/portkey-sync-plan.json}
+markdown=$RUNNER_TEMP/portkey-sync-plan.md
+work_dir=${PORTKEY_SYNC_WORK_DIR:-.portkey-sync}
+
+fail_usage() {
+  printf '::error title=portkey-sync::%s\n' "$1"
+  finish 64
+}
+
+output() {
+  printf '%s=%s\n' "$1" "$2" >>"$GITHUB_OUTPUT"
+}
+
+# The result of the whole; the last thing that is done.
+finish() {
+  output exit-code "$1"
+  exit 0
+}
+
+# From here on nothing that is printed can command the runner.
+hush() {
+  token=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+  printf '::stop-commands::%s\n' "$token"
+}
+
+# The end of that.
+speak() {
+  printf '\n::%s::\n' "$token"
+}
+
+# The lines of a text, or its words between commas, as values of an option.
+options() {
+  local name=$1 text=$2 value
+  while IFS= read -r value; do
+    value=${value#"${value%%[![:space:]]*}"}
+    value=${value%"${value##*[![:space:]]}"}
+    if [[ -n $value ]]; then
+      # Joined, so that a value which begins with a dash is no option of its own.
+      words+=("$name=$value")
+    fi
+  done <<<"$text"
+}
+
+# Whether this run cannot have a key, and that is nobody's mistake: a fork, or Dependabot.
+has_no_secrets() {
+  case ${GITHUB_EVENT_NAME:-} in
+    pull_request | pull_request_review) ;;
+    *) return 1 ;;
+  esac
+  [[ ${GITHUB_ACTOR:-} == 'dependabot[bot]' ]] && return 0
+  local head
+  head=$(jq -r '.pull_request.head.repo.full_name // "gone"' "${GITHUB_EVENT_PATH:?}")
+  [[ $head != "${GITHUB_REPOSITORY:?}" ]]
+}
+
+# The policy in force: the base's, so that no pull request changes the policy that judges it.
+policy_in_force() {
+  local file=$1 kept=$RUNNER_TEMP/portkey-sync-policy.yaml
+  if [[ -z $base_ref ]]; then
+    printf '%s' "$file"
+  elif git -c core.fsmonitor=false cat-file blob "$base_ref:./$file" >"$kept" 2>/dev/null; then
+    printf '%s' "$kept"
+  elif git -c core.fsmonitor=false rev-parse --quiet --verify --end-of-options "$base_ref^{commit}" >/dev/null; then
+    printf '%s' "$file"
+  else
+    return 1
+  fi
+}
+
+# What the escrow would show to whoever downloads it: nothing, encrypted secrets, or plain ones.
+escrow_state() {
+  local state=none slot
+  for slot in "$work_dir"/escrow/*; do
+    [[ -f $slot ]] || continue
+    if jq -se 'length == 1 and (.[0] | type == "object" and .secret == null)' <"$slot" >/dev/null 2>&1; then
+      [[ $state == plain ]] || state=encrypted
+    else
+      state=plain
+    fi
+  done
+  printf '%s' "$state"
+}
+
+validate() {
+  local words=()
+  [[ -z $base_ref ]] || words+=("--base-ref=$base_ref")
+  [[ -z $policy ]] || words+=("--policy=$policy")
+  code=0
+  # These lines are made to annotate the pull request; the program escapes what it quotes.
+  "$program" validate "${files[@]}" "${words[@]}" --format github || code=$?
+}
+
+plan() {
+  local words=() digest='' has_changes=false
+  [[ -z $base_ref ]] || words+=("--base-ref=$base_ref")
+  [[ -z $policy ]] || words+=("--policy=$policy")
+  options --deny-risk "${IN_DENY_RISK//,/$'\n'}"
+  rm -f -- "$plan_file" "$markdown"
+  code=0
+  hush
+  "$program" plan "${files[@]}" "${words[@]}" --detailed-exitcode --out "$plan_file" --format markdown \
+    >"$markdown" || code=$?
+  cat -- "$markdown"
+  speak
+  if [[ -s $plan_file ]]; then
+    digest=$(jq -r '.digest // empty' <"$plan_file")
+    [[ $digest =~ ^[0-9a-f]+$ ]] || fail_usage 'the saved plan has no digest'
+    [[ $(jq '.plan.changes | length' <"$plan_file") == 0 ]] || has_changes=true
+    output digest "$digest"
+    output plan-file "$plan_file"
+  fi
+  output has-changes "$has_changes"
+  output markdown-file "$markdown"
+  if [[ -n ${GITHUB_STEP_SUMMARY:-} ]]; then
+    cat -- "$markdown" >>"$GITHUB_STEP_SUMMARY"
+  fi
+}
+
+apply() {
+  local words=() escrow
+  if [[ -n ${IN_EXPECT_PLAN:-} && ! $IN_EXPECT_PLAN =~ ^[0-9a-f]+$ ]]; then
+    fail_usage 'expect-plan is no digest'
+  fi
+  options --allow-command "${IN_ALLOW_COMMANDS:-}"
+  [[ -z $policy ]] || words+=("--policy=$policy")
+  code=0
+  hush
+  if [[ -n ${IN_EXPECT_PLAN:-} ]]; then
+    options --deny-risk "${IN_DENY_RISK//,/$'\n'}"
+    "$program" apply "${files[@]}" "${words[@]}" --expect-plan "$IN_EXPECT_PLAN" || code=$?
+  else
+    # The files are named here, not by whoever saved the plan; its own options hold otherwise.
+    "$program" apply "$plan_file" "${files[@]}" "${words[@]}" || code=$?
+  fi
+  speak
+  escrow=$(escrow_state)
+  output escrow "$escrow"
+  case $code in
+    0) ;;
+    3) printf '::error title=portkey-sync::not everything was done; the log says what, and running again goes on from there\n' ;;
+    4) printf '::error title=portkey-sync::refused or blocked; nothing was written\n' ;;
+    *) printf '::error title=portkey-sync::apply failed with %s; the log says why\n' "$code" ;;
+  esac
+  if [[ $code != 0 && $escrow == plain ]]; then
+    printf '::warning title=portkey-sync::the escrow holds secrets in plain text, so it must not become an artifact; name recipients under escrow in the keys file\n'
+  fi
+}
+
+# A path means the same before and after the change of folder.
+if [[ $program == */* && $program != /* ]]; then
+  program=$PWD/$program
+fi
+if [[ -n ${IN_WORKING_DIRECTORY:-} ]]; then
+  cd -- "$IN_WORKING_DIRECTORY"
+fi
+
+words=()
+options --file "${IN_FILES:-keys.yaml}"
+files=("${words[@]}")
+
+base_ref=${IN_BASE_REF:-}
+if [[ -n $base_ref && ! $base_ref =~ ^[A-Za-z0-9_][A-Za-z0-9_./^~@-]*$ ]]; then
+  fail_usage 'base-ref is no name of a commit'
+fi
+policy=''
+if [[ -n ${IN_POLICY:-} ]]; then
+  policy=$(policy_in_force "$IN_POLICY") || fail_usage 'base-ref is not in this checkout; check out with fetch-depth 0'
+fi
+
+case ${IN_COMMAND:-} in
+  validate | plan | apply | drift) ;;
+  *) fail_usage 'command is one of validate, plan, apply, drift' ;;
+esac
+
+if [[ $IN_COMMAND == validate ]]; then
+  validate
+  finish "$code"
+fi
+
+if [[ -z ${PORTKEY_ADMIN_API_KEY:-} ]]; then
+  if [[ $IN_COMMAND == plan ]] && has_no_secrets; then
+    printf '::notice title=portkey-sync::this run has no API key, so the files were checked and nothing was planned\n'
+    validate
+    finish "$code"
+  fi
+  fail_usage 'there is no API key: is the secret set, and may this job read it?'
+fi
+
+if [[ $IN_COMMAND == apply ]]; then
+  # A plan that was given or approved is applied; otherwise one is made here, under the same rules.
+  if [[ -z ${IN_PLAN_FILE:-} && -z ${IN_EXPECT_PLAN:-} ]]; then
+    plan
+    case $code in
+      0 | 2) ;;
+      *) finish "$code" ;;
+    esac
+  fi
+  apply
+  finish "$code"
+fi
+
+# On the pull request an invalid file is shown at its lines; a plan would only repeat it.
+if [[ $IN_COMMAND == plan ]]; then
+  validate
+  [[ $code == 0 ]] || finish "$code"
+fi
+plan
+# Pending changes are what a plan is for; as drift, they are what the job is to show.
+if [[ $code == 2 && $IN_COMMAND == plan ]]; then
+  code=0
+fi
+finish "$code"

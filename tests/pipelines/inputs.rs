@@ -1,0 +1,136 @@
+//! The action with a program that only plays ours: what it is handed, and what it says.
+
+use std::fs;
+
+use crate::harness::{Program, Runner};
+
+const KEY: (&str, &str) = ("api-key", "some-key");
+
+fn arguments(runner: &Runner) -> Vec<String> {
+    runner.got("argv").split_terminator('\0').map(str::to_owned).collect()
+}
+
+#[test]
+fn inputs_are_words_and_nothing_evaluates_them() {
+    let runner = Runner::new(Program::StandIn);
+    let hostile = "$(touch pwned)\n`touch pwned`;touch pwned\n--yes\n  a b  \n";
+    let inputs = [
+        ("command", "apply"),
+        KEY,
+        ("files", hostile),
+        ("allow-commands", hostile),
+        ("expect-plan", "abc123"),
+        ("deny-risk", "mints-keys, deleted"),
+    ];
+    runner.action(&inputs).expect(0);
+    let values = ["$(touch pwned)", "`touch pwned`;touch pwned", "--yes", "a b"];
+    let option = |name: &str| values.map(|value| format!("--{name}={value}")).to_vec();
+    let mut expected = vec!["apply".to_owned()];
+    expected.extend(option("file"));
+    expected.extend(option("allow-command"));
+    let rest = ["--deny-risk=mints-keys", "--deny-risk=deleted", "--expect-plan", "abc123"];
+    expected.extend(rest.map(str::to_owned));
+    assert_eq!(arguments(&runner), expected);
+    assert_eq!(fs::read_dir(runner.checkout.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn what_is_no_input_is_refused_before_anything_runs() {
+    for (name, value) in [
+        ("command", "plan; true"),
+        ("base-ref", "--output=x"),
+        ("base-ref", "main:keys.yaml"),
+        ("base-ref", "main $(true)"),
+        ("expect-plan", "--yes"),
+    ] {
+        let runner = Runner::new(Program::StandIn);
+        let command = if name == "command" { value } else { "apply" };
+        let mut inputs = vec![("command", command), KEY];
+        if name != "command" {
+            inputs.push((name, value));
+        }
+        runner.action(&inputs).expect(64);
+        assert_eq!(arguments(&runner), Vec::<String>::new(), "{name}: {value}");
+    }
+}
+
+#[test]
+fn no_word_of_the_program_commands_the_runner() {
+    let runner = Runner::new(Program::StandIn);
+    runner.put("says", "::add-mask::x\n::set-env name=PATH::/tmp");
+    for command in ["drift", "apply"] {
+        let log = runner.action(&[("command", command), KEY, ("expect-plan", "abc")]).expect(0).log;
+        let mut obeyed = Vec::new();
+        let mut token = None;
+        for line in log.lines() {
+            match &token {
+                None => {
+                    token = line.strip_prefix("::stop-commands::").map(|token| format!("::{token}::"));
+                    obeyed.push(line);
+                }
+                Some(end) if end == line => token = None,
+                Some(_) => {}
+            }
+        }
+        assert!(token.is_none(), "{log}");
+        assert!(log.contains("\n::add-mask::x"), "{log}");
+        assert!(!obeyed.iter().any(|line| line.contains("add-mask") || line.contains("set-env")), "{log}");
+    }
+}
+
+#[test]
+fn the_policy_that_judges_is_that_of_the_base() {
+    let runner = Runner::new(Program::StandIn);
+    runner.git(&["init", "-q"]);
+    runner.file("keys/policy.yaml", "strict");
+    runner.git(&["add", "."]);
+    runner.git(&["commit", "-qm", "base"]);
+    let base = runner.git(&["rev-parse", "HEAD"]);
+    runner.file("keys/policy.yaml", "lax");
+    runner.git(&["commit", "-qam", "a pull request that helps itself"]);
+    let plan = |more: &[(&str, &str)]| {
+        let inputs = [("command", "plan"), KEY, ("policy", "policy.yaml"), ("working-directory", "keys")];
+        runner.action(&[&inputs, more].concat())
+    };
+    plan(&[("base-ref", &base)]).expect(0);
+    assert_eq!(runner.got("policy"), "strict");
+    // After the merge there is no base, and what was merged holds.
+    plan(&[]).expect(0);
+    assert_eq!(runner.got("policy"), "lax");
+    // A base that is not there is no reason to let the pull request judge itself.
+    let job = plan(&[("base-ref", "0123456789012345678901234567890123456789")]).expect(64);
+    assert!(job.log.contains("fetch-depth"), "{}", job.log);
+}
+
+#[test]
+fn an_escrow_is_called_encrypted_only_if_no_secret_in_it_is_plain() {
+    let age = r#"{"sealed": {"mask": "pk*****abc", "age": "-----BEGIN AGE ENCRYPTED FILE-----"}}"#;
+    for (slots, state) in [
+        (vec![], "none"),
+        (vec![r#"{"nonce": "a"}"#, age], "encrypted"),
+        (vec![age, r#"{"secret": "pk-plain"}"#], "plain"),
+        (vec![r#"{"secret": "pk-plain"}"#, age], "plain"),
+        (vec![age, "cut off {"], "plain"),
+        (vec![age, "[]"], "plain"),
+        (vec![age, ""], "plain"),
+    ] {
+        let runner = Runner::new(Program::StandIn);
+        runner.put("code", "3");
+        for (n, slot) in slots.iter().enumerate() {
+            runner.file(&format!(".portkey-sync/escrow/{n}.json"), slot);
+        }
+        let job = runner.action(&[("command", "apply"), KEY, ("expect-plan", "abc")]).expect(3);
+        assert_eq!(job.output("escrow"), state, "{slots:?}");
+        assert_eq!(job.log.contains("must not become an artifact"), state == "plain", "{}", job.log);
+    }
+}
+
+#[test]
+fn every_exit_code_of_apply_is_the_job_s() {
+    for code in [0, 1, 3, 4, 64, 130] {
+        let runner = Runner::new(Program::StandIn);
+        runner.put("code", &code.to_string());
+        let job = runner.action(&[("command", "apply"), KEY, ("expect-plan", "abc")]).expect(code);
+        assert_eq!(job.log.contains("::error title=portkey-sync::"), code != 0, "{}", job.log);
+    }
+}
