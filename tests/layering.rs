@@ -29,8 +29,9 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("plan", &["model", "diagnostic", "desired", "live", "diff", "handoff"]),
     ("report", &["model", "plan"]),
     ("apply", &["model", "api", "live", "diff", "plan", "report", "secrets", "handoff"]),
-    ("render", &["model", "diagnostic", "scopes", "desired", "diff", "plan", "report", "handoff"]),
+    ("render", &["model", "diagnostic", "scopes", "desired", "diff", "plan", "report", "handoff", "inventory"]),
     ("import", &["model", "diagnostic", "scopes", "desired", "live"]),
+    ("inventory", &["model", "diagnostic", "scopes", "desired", "live", "diff"]),
     (
         "cli",
         &[
@@ -48,13 +49,14 @@ const MAY_SEE: &[(&str, &[&str])] = &[
             "handoff",
             "render",
             "import",
+            "inventory",
             "emulator",
         ],
     ),
 ];
 
 /// Who computes only: no clock, no file, no network, no chance.
-const PURE: &[&str] = &["model", "scopes", "diff", "plan", "report", "render", "import"];
+const PURE: &[&str] = &["model", "scopes", "diff", "plan", "report", "render", "import", "inventory"];
 
 /// What would make a module impure.
 const IMPURE: &[&str] = &[

@@ -45,6 +45,10 @@ pub(super) enum Command {
     Revoke(RevokeArgs),
     /// Write a keys file from the live keys; changes nothing
     Import(ImportArgs),
+    /// List live keys: who can do what, what never expires, what no file mentions
+    List(super::list::ListArgs),
+    /// Show everything that is known of one live key
+    Show(super::show::ShowArgs),
     /// Serve a local Portkey Admin API, for tests and rehearsals
     Emulator(EmulatorArgs),
     /// Print a JSON Schema of what is read or published
@@ -315,6 +319,10 @@ pub(super) enum SchemaOf {
     Diagnostics,
     /// Other errors with `--format json`
     Error,
+    /// `list --format json`
+    List,
+    /// `show ADDRESS --format json`
+    Show,
 }
 
 #[derive(Debug, Args)]
@@ -338,6 +346,16 @@ fn transition(text: &str) -> Result<jiff::SignedDuration, String> {
         return Err("Portkey lets the previous secret live for 30 minutes at least".to_owned());
     }
     Ok(length)
+}
+
+/// `12h`, `30d`, `2w`: a length in days, of 24 hours each.
+pub(super) fn days(text: &str) -> Result<jiff::SignedDuration, String> {
+    let length = text.parse::<jiff::Span>().ok().and_then(|span| {
+        span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()
+    });
+    length
+        .filter(|length| !length.is_negative())
+        .ok_or_else(|| format!("`{text}` is not a length of time such as 12h, 30d or 2w"))
 }
 
 /// `500ms`, `30s`, `2m`, `1h30m`.

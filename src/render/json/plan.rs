@@ -103,7 +103,7 @@ struct ChangeDocument {
 
 /// One field of a key, before and after; null is unset.
 #[derive(Serialize, JsonSchema)]
-struct FieldDocument {
+pub(super) struct FieldDocument {
     /// As in the keys file; `mark` for the mark at the end of the description.
     field: &'static str,
     before: Value,
@@ -248,7 +248,7 @@ fn change(change: &Change) -> ChangeDocument {
     }
 }
 
-fn field_document(change: &FieldChange, action: Action) -> FieldDocument {
+pub(super) fn field_document(change: &FieldChange, action: Action) -> FieldDocument {
     let (before, after) = match change {
         FieldChange::Name { before, after } | FieldChange::Description { before, after } => {
             (json!(before), json!(after))
@@ -283,7 +283,7 @@ fn mark(mark: &Mark) -> Value {
     if *mark == Mark::default() { Value::Null } else { json!(mark.to_string()) }
 }
 
-fn usage_limits(limits: Option<&UsageLimits>) -> Value {
+pub(super) fn usage_limits(limits: Option<&UsageLimits>) -> Value {
     limits.map_or(Value::Null, |limits| {
         let UsageLimits { credit_limit, kind: _, alert_threshold, periodic_reset, periodic_reset_days } =
             limits;
@@ -297,7 +297,7 @@ fn usage_limits(limits: Option<&UsageLimits>) -> Value {
     })
 }
 
-fn rotation_policy(policy: Option<&RotationPolicy>) -> Value {
+pub(super) fn rotation_policy(policy: Option<&RotationPolicy>) -> Value {
     policy.map_or(Value::Null, |policy| {
         let RotationPolicy {
             rotation_period,

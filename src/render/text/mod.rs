@@ -5,8 +5,10 @@ mod entry;
 mod errors;
 mod fields;
 mod limits;
+mod list;
 mod plan;
 mod report;
+mod show;
 mod texts;
 
 #[cfg(test)]
@@ -16,8 +18,11 @@ pub(super) use report::Fates;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use super::{Style, Verbosity};
 use crate::diagnostic::{Diagnostic, Sources};
+use crate::inventory::{Holding, Sight};
 use crate::plan::Plan;
 use crate::report::{Event, Report};
 
@@ -70,6 +75,31 @@ pub fn event_line(
     style: &Style,
 ) -> Option<String> {
     report::event_line(event, plan, done, total, style)
+}
+
+/// Live keys, one a line; nothing if there are none.
+pub fn list(holdings: &[&Holding<'_>], now: Timestamp, verbosity: Verbosity, style: &Style) -> String {
+    list::table(holdings, now, verbosity, style)
+}
+
+/// Live keys as CSV with a header, safe to open with a spreadsheet.
+pub fn csv(holdings: &[&Holding<'_>]) -> String {
+    list::csv(holdings)
+}
+
+/// How many keys are listed, of how many.
+pub fn counted(listed: usize, all: usize) -> String {
+    list::counted(listed, all)
+}
+
+/// What the running key does not see; nothing if it sees all.
+pub fn sight(sight: &Sight, style: &Style) -> String {
+    show::sight(sight, style)
+}
+
+/// All that is known of one live key.
+pub fn key(holding: &Holding<'_>, now: Timestamp, style: &Style) -> String {
+    show::draw(holding, now, style)
 }
 
 /// Complaints about files, each with its place and remedy, and a line that counts them.

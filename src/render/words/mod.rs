@@ -211,11 +211,16 @@ pub(super) fn span_ms(ms: u64) -> String {
 
 /// How far ahead: `in 9 days`, `in 3 hours`.
 pub(super) fn ahead(now: Timestamp, then: Timestamp) -> String {
-    let minutes = usize::try_from(then.duration_since(now).as_mins()).unwrap_or(0);
+    format!("in {}", span(now, then))
+}
+
+/// How long, in the unit that a person would use: `9 days`, `3 hours`.
+pub(super) fn span(from: Timestamp, to: Timestamp) -> String {
+    let minutes = usize::try_from(to.duration_since(from).as_mins()).unwrap_or(0);
     match minutes {
-        0..120 => format!("in {}", count(minutes, "minute")),
-        120..2_880 => format!("in {}", count(minutes / 60, "hour")),
-        _ => format!("in {}", count(minutes / 1_440, "day")),
+        0..120 => count(minutes, "minute"),
+        120..2_880 => count(minutes / 60, "hour"),
+        _ => count(minutes / 1_440, "day"),
     }
 }
 
