@@ -183,6 +183,9 @@ fn every_option_that_the_documents_name_exists() {
         "rotate",
         "revoke",
         "import",
+        "list",
+        "show",
+        "explain",
         "emulator",
         "schema",
         "completions",
@@ -190,9 +193,14 @@ fn every_option_that_the_documents_name_exists() {
     ] {
         help += &text(&portkey_sync(&format!("{command} --help"), root()).stdout);
     }
-    for document in
-        ["README.md", "docs/emulator.md", "docs/json.md", "docs/diagnostics.md", "docs/keys-file.md"]
-    {
+    for document in [
+        "README.md",
+        "docs/auditing.md",
+        "docs/emulator.md",
+        "docs/json.md",
+        "docs/diagnostics.md",
+        "docs/keys-file.md",
+    ] {
         let content = read(document);
         // What programs of sinks take is not ours.
         let content = content.replace("--repo", "");

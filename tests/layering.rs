@@ -29,7 +29,10 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("plan", &["model", "diagnostic", "desired", "live", "diff", "handoff"]),
     ("report", &["model", "plan"]),
     ("apply", &["model", "api", "live", "diff", "plan", "report", "secrets", "handoff"]),
-    ("render", &["model", "diagnostic", "scopes", "desired", "diff", "plan", "report", "handoff", "inventory"]),
+    (
+        "render",
+        &["model", "diagnostic", "scopes", "desired", "diff", "plan", "report", "handoff", "inventory"],
+    ),
     ("import", &["model", "diagnostic", "scopes", "desired", "live"]),
     ("inventory", &["model", "diagnostic", "scopes", "desired", "live", "diff"]),
     (

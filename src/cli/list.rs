@@ -97,9 +97,8 @@ impl ListArgs {
                     ScopePatternError::Unknown { nearest: Some(nearest), .. } => {
                         Some(format!("did you mean `{nearest}`?"))
                     }
-                    ScopePatternError::Unknown { nearest: None, .. } | ScopePatternError::Malformed { .. } => {
-                        None
-                    }
+                    ScopePatternError::Unknown { nearest: None, .. }
+                    | ScopePatternError::Malformed { .. } => None,
                 };
                 CommandError::new(error).maybe_hint(hint).code("usage").exit(Exit::Usage)
             })
@@ -132,10 +131,12 @@ pub(super) async fn run(global: &GlobalArgs, args: &ListArgs, output: &Output) -
         Files::None if args.managed || args.unmanaged => {
             let option = if args.managed { "--managed" } else { "--unmanaged" };
             let name = validate::files_name(global);
-            return Err(CommandError::message(format!("{option} needs keys files, and there is no `{name}` here"))
-                .hint("name them with -f PATH")
-                .code("usage")
-                .exit(Exit::Usage));
+            return Err(CommandError::message(format!(
+                "{option} needs keys files, and there is no `{name}` here"
+            ))
+            .hint("name them with -f PATH")
+            .code("usage")
+            .exit(Exit::Usage));
         }
         Files::None => Desired::default(),
     };
@@ -199,7 +200,11 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<(Live, Di
     .await;
     let directory = Directory {
         // Without the scope to list them, ids stand for themselves.
-        workspaces: workspaces.unwrap_or_default().into_iter().filter_map(|row| Some((row.id, row.slug?))).collect(),
+        workspaces: workspaces
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|row| Some((row.id, row.slug?)))
+            .collect(),
         users: users.unwrap_or_default().into_iter().filter_map(|row| Some((row.id, row.email?))).collect(),
     };
     Ok((live, directory))

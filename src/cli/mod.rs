@@ -10,6 +10,7 @@ mod failure;
 mod import;
 mod list;
 mod output;
+mod permissions;
 mod planning;
 mod reference;
 mod rehearsal;
@@ -58,6 +59,7 @@ fn execute(cli: Cli) -> Exit {
         Command::List(args) => args.error_format(),
         Command::Show(args) => args.format,
         Command::Import(_)
+        | Command::Explain(_)
         | Command::Emulator(_)
         | Command::Schema(_)
         | Command::Completions(_)
@@ -82,6 +84,7 @@ fn execute(cli: Cli) -> Exit {
             Command::Import(args) => import::run(&global, &args, &output).await,
             Command::List(args) => list::run(&global, &args, &output).await,
             Command::Show(args) => show::run(&global, &args, &output).await,
+            Command::Explain(args) => Ok(permissions::run(&global, &args, &output)),
             Command::Emulator(args) => emulator::run(&global, args, &output).await,
             Command::Schema(args) => reference::schema(args.of, &output),
             Command::Completions(args) => Ok(reference::completions(args.shell, &output)),

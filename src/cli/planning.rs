@@ -2,16 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
+
 use crate::desired::Desired;
 use crate::diff::needs_hydration;
 use crate::live::{Live, Names, RefreshError, RunningKey, hydrate, look_for, refresh};
 use crate::model::{Escrowed, KeyAddress, KeyId, Mask, Target};
-use crate::plan::{Absence, Asked, Contract, Inputs, Plan, PlanOptions, Prune, plan};
+use crate::plan::{Absence, Asked, Contract, Inputs, Intent, Plan, PlanOptions, Prune, plan};
 use crate::render::text::{Mode, PlanContext};
 use crate::render::{self, Verbosity};
 use crate::secrets::{Escrow, Sinks};
 
-use super::args::{DEFAULT_BASE_URL, DEFAULT_WORK_DIR, GlobalArgs, OutputFormat, PlanArgs, PlanningArgs};
+use super::args::{
+    DEFAULT_BASE_URL, DEFAULT_WORK_DIR, GlobalArgs, Moment, OutputFormat, PlanArgs, PlanningArgs,
+};
 use super::exit::Exit;
 use super::failure::CommandError;
 use super::output::Output;
@@ -22,7 +26,14 @@ pub(super) async fn run(global: &GlobalArgs, args: &PlanArgs, output: &Output) -
     let format = args.planning.format;
     let Some(desired) = validate::read(global, format, output) else { return Ok(Exit::Failed) };
     let session = Session::open(global, output).await?;
-    let plan = make(global, &args.planning, None, &desired, &session).await;
+    let in_pipeline = std::env::var_os("CI").is_some() && !session.is_emulator();
+    let purpose = Purpose {
+        asked: None,
+        intent: if in_pipeline { Intent::LookInPipeline } else { Intent::Look },
+        at: args.at,
+        coming_up: args.coming_up,
+    };
+    let plan = make(global, &args.planning, purpose, &desired, &session).await;
     session.close().await;
     let plan = plan?;
     match format {
@@ -144,15 +155,35 @@ fn quoted(word: &str) -> String {
     }
 }
 
+/// What a plan is made for, besides the options that every plan has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Purpose {
+    pub(super) asked: Option<Asked>,
+    pub(super) intent: Intent,
+    pub(super) at: Option<Moment>,
+    pub(super) coming_up: SignedDuration,
+}
+
+impl Purpose {
+    /// A plan that is applied now.
+    pub(super) fn apply(asked: Option<Asked>) -> Self {
+        Self { asked, intent: Intent::Apply, at: None, coming_up: COMING_UP }
+    }
+}
+
+/// How far ahead a plan tells what is coming up: the default of `--coming-up`.
+const COMING_UP: SignedDuration = SignedDuration::from_hours(14 * 24);
+
 /// Reads what is live and plans.
 pub(super) async fn make(
     global: &GlobalArgs,
     args: &PlanningArgs,
-    asked: Option<Asked>,
+    purpose: Purpose,
     desired: &Desired,
     session: &Session,
 ) -> Result<Plan, CommandError> {
     let targets = targets(&args.targets, desired)?;
+    let Purpose { asked, intent, at, coming_up } = purpose;
     let slots = Escrow::at(&global.work_dir).slots();
     let live = read_live(desired, &slots, session).await?;
     let running = match &args.self_id {
@@ -177,8 +208,15 @@ pub(super) async fn make(
         slots,
         prove: args.verify_secrets,
         asked,
+        coming_up,
+        intent,
     };
-    Ok(plan(&Inputs { desired, live: &live, running: &running, now: live.now, options: &options }))
+    let now = match at {
+        None => live.now,
+        Some(Moment::At(at)) => at,
+        Some(Moment::After(length)) => live.now.checked_add(length).map_err(CommandError::new)?,
+    };
+    Ok(plan(&Inputs { desired, live: &live, running: &running, now, options: &options }))
 }
 
 /// What the sinks of each key hold, where every one of them can be read. No program is run for this.

@@ -147,25 +147,26 @@ pub fn inventory<'a>(desired: &'a Desired, live: &'a Live, directory: &Directory
         live.names.users.iter().map(|(email, id)| (id, email.as_str())).collect();
     emails.extend(directory.users.iter().map(|(id, email)| (id, email.as_str())));
 
-    let mut holdings: Vec<Holding<'a>> = live
-        .keys
-        .values()
-        .map(|key| {
-            let slug = key.workspace.as_ref().and_then(|id| slugs.get(id)).map(|slug| (*slug).to_owned());
-            let workspace = key.workspace.as_ref().map(|id| {
-                labels.get(id).cloned().or_else(|| slug.clone()).unwrap_or_else(|| id.to_string())
-            });
-            let user = key.user.as_ref().filter(|_| key.kind == Some(KeyKind::WorkspaceUser));
-            let user = user.map(|id| emails.get(id).map_or_else(|| id.to_string(), |mail| (*mail).to_owned()));
-            Holding {
-                address: KeyAddress { workspace, user, name: key.name.clone() },
-                slug,
-                key,
-                entry: entries.remove(&key.id),
-                issued: Issued::of(key),
-            }
-        })
-        .collect();
+    let mut holdings: Vec<Holding<'a>> =
+        live.keys
+            .values()
+            .map(|key| {
+                let slug = key.workspace.as_ref().and_then(|id| slugs.get(id)).map(|slug| (*slug).to_owned());
+                let workspace = key.workspace.as_ref().map(|id| {
+                    labels.get(id).cloned().or_else(|| slug.clone()).unwrap_or_else(|| id.to_string())
+                });
+                let user = key.user.as_ref().filter(|_| key.kind == Some(KeyKind::WorkspaceUser));
+                let user =
+                    user.map(|id| emails.get(id).map_or_else(|| id.to_string(), |mail| (*mail).to_owned()));
+                Holding {
+                    address: KeyAddress { workspace, user, name: key.name.clone() },
+                    slug,
+                    key,
+                    entry: entries.remove(&key.id),
+                    issued: Issued::of(key),
+                }
+            })
+            .collect();
     holdings.sort_by(|a, b| a.address.cmp(&b.address).then_with(|| a.key.id.cmp(&b.key.id)));
     holdings
 }

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 
 use super::secret::{self, Rival};
 use super::{
-    Action, Asked, Blocked, BlockedReason, Candidate, Change, DESCRIPTION_LIMIT, Harm, Inputs, KeySnapshot,
-    Note, Plan, Prune, Reason, Request, UnmentionedKey, Waiting, guards, marks, rename, request,
+    Action, Asked, Blocked, BlockedReason, Candidate, Change, DESCRIPTION_LIMIT, Harm, Inputs, Intent,
+    KeySnapshot, Note, Plan, Preflight, Prune, Reason, Refusal, Request, UnmentionedKey, Waiting, coming,
+    guards, marks, permissions, rename, request,
 };
 use crate::desired::{DesiredKey, Presence};
 use crate::diagnostic::nearest;
@@ -102,14 +103,16 @@ fn plan_for(inputs: &Inputs<'_>, diff: &Diff<'_>, rivals: Vec<Rival>) -> Plan {
     rename::block_look_alikes(diff, inputs, &mut changes, &mut blocked);
     changes.sort_by(|a, b| a.address.cmp(&b.address).then_with(|| id_of(a).cmp(&id_of(b))));
     blocked.sort_by(|a, b| a.address.cmp(&b.address));
-    let refusals = guards::refusals(inputs, &changes, blocked.len());
-
-    let notes = notes(inputs, &changes);
+    let mut refusals = guards::refusals(inputs, &changes, blocked.len());
+    let mut notes = notes(inputs, &changes);
+    preflight(inputs, &changes, &mut refusals, &mut notes);
+    let coming_up = coming::coming_up(inputs, diff, &changes, &is_chosen);
     let settled = secret::spent(inputs);
     let seen = live.keys.keys().cloned().chain(rivals.into_iter().map(|rival| rival.key.id)).collect();
     Plan {
         organisation: live.organisation.clone(),
         now,
+        read_at: live.now,
         running_key: running.only(live).map(|key| key.name.clone()),
         changes,
         waiting,
@@ -122,6 +125,7 @@ fn plan_for(inputs: &Inputs<'_>, diff: &Diff<'_>, rivals: Vec<Rival>) -> Plan {
         settled,
         seen,
         notes,
+        coming_up,
     }
 }
 
@@ -494,6 +498,23 @@ fn unmentioned_keys(inputs: &Inputs<'_>, diff: &Diff<'_>) -> (Vec<UnmentionedKey
     }
     keys.sort_by(|a, b| a.address.cmp(&b.address).then_with(|| a.id.cmp(&b.id)));
     (keys, changes)
+}
+
+/// What the running key's own row says about this plan.
+fn preflight(inputs: &Inputs<'_>, changes: &[Change], refusals: &mut Vec<Refusal>, notes: &mut Vec<Note>) {
+    let Some(found) = permissions::preflight(changes, inputs.live, inputs.running) else { return };
+    let Preflight { key, missing, doubtful, can_write } = found;
+    if can_write && inputs.options.intent == Intent::LookInPipeline {
+        notes.push(Note::KeyCanWrite { key: key.clone() });
+    }
+    if !doubtful.is_empty() {
+        notes.push(Note::RotateScopeDoubtful { key: key.clone(), missing: doubtful });
+    }
+    match inputs.options.intent {
+        _ if missing.is_empty() => {}
+        Intent::Apply => refusals.push(Refusal::MissingScopes { key, missing }),
+        Intent::Look | Intent::LookInPipeline => notes.push(Note::MissingScopes { key, missing }),
+    }
 }
 
 fn notes(inputs: &Inputs<'_>, changes: &[Change]) -> Vec<Note> {

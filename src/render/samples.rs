@@ -17,8 +17,8 @@ use crate::model::{
     UsageLimits, WorkspaceId,
 };
 use crate::plan::{
-    Action, Blocked, BlockedReason, Candidate, Change, Commit, Harm, KeySnapshot, Note, Plan, Reason,
-    Refusal, Request, UnmentionedKey, Unproven, Waiting,
+    Action, Blocked, BlockedReason, Candidate, Change, Commit, Harm, KeySnapshot, MissingScope, Note, Plan,
+    Reason, Refusal, Request, UnmentionedKey, Unproven, Waiting,
 };
 use crate::report::{ChangeReport, Changed, Failure, NotAttempted, Outcome, Repair, Report, Verdict};
 
@@ -311,6 +311,8 @@ pub(super) fn empty_plan() -> Plan {
         seen: BTreeSet::new(),
         organisation: Some(OrganisationId::new("a1b2c3d4-5e6f-4a7b-8c9d-0e1f2a3b4c5d")),
         now: time("2026-11-22T10:04:31Z"),
+        read_at: time("2026-11-22T10:04:31Z"),
+        coming_up: Vec::new(),
         running_key: Some("ci-plan".to_owned()),
         changes: Vec::new(),
         waiting: Vec::new(),
@@ -411,7 +413,13 @@ pub(super) fn all_refusals() -> Vec<Refusal> {
         Refusal::PruneWithBlocked { blocked: 1 },
         Refusal::PruneOfUnstableList,
         Refusal::UnknownContract { oddities: vec!["keys have a field `colour`".to_owned()] },
+        Refusal::MissingScopes { key: "ci-plan".to_owned(), missing: missing_scopes() },
     ]
+}
+
+fn missing_scopes() -> Vec<MissingScope> {
+    let keys = ["ws-a/a", "ws-a/b", "ws-a/c", "ws-b/d", "ws-b/e"].map(address).into();
+    vec![MissingScope { scope: "workspace_service_api_keys.update".to_owned(), keys }]
 }
 
 pub(super) fn all_notes() -> Vec<Note> {
@@ -422,6 +430,9 @@ pub(super) fn all_notes() -> Vec<Note> {
         Note::RunningKeyUncertain { candidates: 0 },
         Note::RunningKeyUncertain { candidates: 3 },
         Note::ListUnstable,
+        Note::MissingScopes { key: "ci-plan".to_owned(), missing: missing_scopes() },
+        Note::RotateScopeDoubtful { key: "ci-plan".to_owned(), missing: missing_scopes() },
+        Note::KeyCanWrite { key: "ci-plan".to_owned() },
     ]
 }
 

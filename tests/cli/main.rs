@@ -13,6 +13,7 @@ mod emulating;
 mod harness;
 mod interrupting;
 mod leaks;
+mod listing;
 mod quickstart;
 mod reading;
 mod rotating;

@@ -139,7 +139,11 @@ pub(super) fn list_document(
 }
 
 /// See [`super::key`].
-pub(super) fn show_document(organisation: Option<&str>, now: Timestamp, holding: &Holding<'_>) -> ShowDocument {
+pub(super) fn show_document(
+    organisation: Option<&str>,
+    now: Timestamp,
+    holding: &Holding<'_>,
+) -> ShowDocument {
     let entry = holding.entry.as_ref().filter(|entry| entry.certain && !entry.is_to_go());
     ShowDocument {
         format_version: VERSION,
@@ -147,9 +151,8 @@ pub(super) fn show_document(organisation: Option<&str>, now: Timestamp, holding:
         organisation: organisation.map(str::to_owned),
         now: now.to_string(),
         key: key(holding),
-        differences: entry.map(|entry| {
-            entry.fields.iter().map(|change| field_document(change, Action::Update)).collect()
-        }),
+        differences: entry
+            .map(|entry| entry.fields.iter().map(|change| field_document(change, Action::Update)).collect()),
     }
 }
 

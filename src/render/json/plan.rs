@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{ActionWord, DeliveryDocument, ExplainedDocument, FormatVersion, PlaceDocument, VERSION};
 use crate::diff::FieldChange;
 use crate::model::{KeyAddress, Mark, RotationPolicy, UsageLimits};
-use crate::plan::{Action, Blocked, Change, Plan, Request, UnmentionedKey, Waiting};
+use crate::plan::{Action, Blocked, Change, Coming, Plan, Request, UnmentionedKey, Waiting};
 use crate::render::calls::calls;
 use crate::render::words;
 
@@ -24,8 +24,10 @@ pub(super) struct PlanDocument {
     digest: String,
     /// The id of the organisation, if it could be told.
     organisation: Option<String>,
-    /// The server's time for which the plan was made, RFC 3339.
+    /// The moment for which the plan was made, by the server's clock, RFC 3339.
     now: String,
+    /// When the live keys were read; another time than `now` in a plan as of another moment.
+    read_at: String,
     /// The name of the key that read, if it is known.
     running_key: Option<String>,
     counts: Counts,
@@ -42,8 +44,20 @@ pub(super) struct PlanDocument {
     unmentioned: Vec<UnmentionedDocument>,
     /// What else a person should know.
     notes: Vec<ExplainedDocument>,
+    /// What will happen to keys of the files in the next days, the first thing first. No part of the digest.
+    coming_up: Vec<ComingDocument>,
     /// Entries whose live key is as they say.
     in_sync: usize,
+}
+
+/// Something that will happen to a key.
+#[derive(Serialize, JsonSchema)]
+struct ComingDocument {
+    address: String,
+    /// `expires`, `rotation-due`, `scheduled-rotation`, `usage-reset` or `previous-secret-ends`.
+    what: &'static str,
+    /// RFC 3339.
+    at: String,
 }
 
 /// Numbers of keys and changes.
@@ -163,6 +177,7 @@ pub(super) fn document(plan: &Plan) -> PlanDocument {
     let Plan {
         organisation,
         now,
+        read_at,
         running_key,
         changes,
         waiting,
@@ -175,6 +190,7 @@ pub(super) fn document(plan: &Plan) -> PlanDocument {
         settled: _,
         seen: _,
         notes,
+        coming_up,
     } = plan;
     let writes = plan.writes();
     PlanDocument {
@@ -183,6 +199,7 @@ pub(super) fn document(plan: &Plan) -> PlanDocument {
         digest: plan.digest(),
         organisation: organisation.as_ref().map(ToString::to_string),
         now: now.to_string(),
+        read_at: read_at.to_string(),
         running_key: running_key.clone(),
         counts: Counts {
             live: *live_total,
@@ -212,6 +229,7 @@ pub(super) fn document(plan: &Plan) -> PlanDocument {
         refusals: refusals.iter().map(|refusal| words::refusal(refusal).into()).collect(),
         unmentioned: unmentioned.iter().map(unmentioned_document).collect(),
         notes: notes.iter().map(|note| words::note(note).into()).collect(),
+        coming_up: coming_up.iter().map(coming_document).collect(),
         in_sync: *in_sync,
     }
 }
@@ -312,6 +330,11 @@ pub(super) fn rotation_policy(policy: Option<&RotationPolicy>) -> Value {
             "key_transition_period_ms": policy.effective_transition_ms(),
         })
     })
+}
+
+fn coming_document(coming: &Coming) -> ComingDocument {
+    let Coming { at, address, what } = coming;
+    ComingDocument { address: address.to_string(), what: words::event(*what).0, at: at.to_string() }
 }
 
 fn waiting_document(waiting: &Waiting) -> WaitingDocument {

@@ -74,7 +74,8 @@ pub(super) fn usage(limits: Option<&UsageLimits>) -> String {
 
 /// `500 USD monthly`.
 pub(super) fn budget(limits: &UsageLimits) -> String {
-    let UsageLimits { credit_limit, kind: _, alert_threshold: _, periodic_reset, periodic_reset_days } = limits;
+    let UsageLimits { credit_limit, kind: _, alert_threshold: _, periodic_reset, periodic_reset_days } =
+        limits;
     let unit = unit(&limits.effective_kind());
     let mut text = match credit_limit {
         Some(limit) => format!("{limit} {unit}"),

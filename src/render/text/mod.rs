@@ -6,6 +6,7 @@ mod errors;
 mod fields;
 mod limits;
 mod list;
+mod permissions;
 mod plan;
 mod report;
 mod show;
@@ -23,7 +24,7 @@ use jiff::Timestamp;
 use super::{Style, Verbosity};
 use crate::diagnostic::{Diagnostic, Sources};
 use crate::inventory::{Holding, Sight};
-use crate::plan::Plan;
+use crate::plan::{LeastScopes, Plan};
 use crate::report::{Event, Report};
 
 /// What a plan does not know about itself.
@@ -100,6 +101,11 @@ pub fn sight(sight: &Sight, style: &Style) -> String {
 /// All that is known of one live key.
 pub fn key(holding: &Holding<'_>, now: Timestamp, style: &Style) -> String {
     show::draw(holding, now, style)
+}
+
+/// The least scopes for the work on some files, ready to be pasted into one.
+pub fn permissions(least: &LeastScopes, files: &str, style: &Style) -> String {
+    permissions::draw(least, files, style)
 }
 
 /// Complaints about files, each with its place and remedy, and a line that counts them.

@@ -45,10 +45,9 @@ impl Page<'_> {
         out.push_str(&self.row("type", key.kind.map_or("newer than this version", KeyKind::as_str)));
         if let Some(id) = &key.workspace {
             let name = self.holding.slug.as_ref().map(|slug| format!("{} ", escape(slug)));
-            out.push_str(&self.row(
-                "workspace",
-                &format!("{}({})", name.unwrap_or_default(), escape(id.as_str())),
-            ));
+            out.push_str(
+                &self.row("workspace", &format!("{}({})", name.unwrap_or_default(), escape(id.as_str()))),
+            );
         }
         if let Some(user) = &key.user {
             out.push_str(&self.row("user", &escape(user.as_str())));
@@ -85,9 +84,7 @@ impl Page<'_> {
     fn limits(&self) -> String {
         let key = self.holding.key;
         let mut out = match &key.usage_limits {
-            Some(usage) if self.holding.has_budget() => {
-                self.row("usage_limits", &limits::usage(Some(usage)))
-            }
+            Some(usage) if self.holding.has_budget() => self.row("usage_limits", &limits::usage(Some(usage))),
             Some(usage) => {
                 self.row("usage_limits", &format!("{}, which enforces nothing", limits::usage(Some(usage))))
             }
@@ -122,7 +119,8 @@ impl Page<'_> {
 
     fn secret(&self) -> String {
         let (key, now) = (self.holding.key, self.now);
-        let mut out = self.row("secret", &key.mask.as_ref().map_or_else(unknown, |mask: &Mask| escape(mask.as_str())));
+        let mut out =
+            self.row("secret", &key.mask.as_ref().map_or_else(unknown, |mask: &Mask| escape(mask.as_str())));
         let issued = match self.holding.issued {
             Issued::At(at) => format!("{at}, {} ago", span(at, now)),
             Issued::NotBefore(at) => format!(
@@ -168,7 +166,12 @@ impl Page<'_> {
         let place = escape(&entry.desired.place.to_string());
         out.push_str(&self.row("file", &place));
         if !entry.certain {
-            out.push_str(&self.row("", "the entry does not say for certain that it means this key; see portkey-sync plan"));
+            out.push_str(
+                &self.row(
+                    "",
+                    "the entry does not say for certain that it means this key; see portkey-sync plan",
+                ),
+            );
             return out;
         }
         if entry.is_to_go() {
@@ -178,7 +181,9 @@ impl Page<'_> {
         let scope_sets: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         let fields = Fields { style: self.style, scope_sets: &scope_sets, written_scopes: &[] };
         if entry.fields.is_empty() {
-            out.push_str(&self.row("", "as the file says"));
+            out.push_str(&self.row("", "the key is as the entry says"));
+        } else {
+            out.push_str(&self.row("", "the key is not as the entry says; apply would change"));
         }
         for change in &entry.fields {
             let field = fields.of_update(change, false);
@@ -202,12 +207,17 @@ impl Page<'_> {
             lines.push(format!("by=: managed by `{}`", escape(by)));
         }
         if let Some(secret) = secret {
-            let is_live = self.holding.key.mask.as_ref().is_some_and(|mask| self.holding.key.has_committed(mask));
-            let fate = if is_live { "which is the live one" } else { "which has been replaced since by others" };
+            let is_live =
+                self.holding.key.mask.as_ref().is_some_and(|mask| self.holding.key.has_committed(mask));
+            let fate =
+                if is_live { "which is the live one" } else { "which has been replaced since by others" };
             lines.push(format!("secret=: delivered a secret issued {}, {fate}", secret.issued_at));
         }
         if !to.is_empty() {
-            lines.push(format!("to=: {} it", crate::render::words::count(to.len(), "sink") + choose_has(to.len())));
+            lines.push(format!(
+                "to=: {} it",
+                crate::render::words::count(to.len(), "sink") + choose_has(to.len())
+            ));
         }
         if *keep {
             lines.push("keep: protected from deletion".to_owned());
@@ -242,7 +252,8 @@ pub(super) fn sight(sight: &Sight, style: &Style) -> String {
     }
     if !hidden.is_empty() {
         let kinds: Vec<String> = hidden.iter().map(|kind| format!("{kind} keys")).collect();
-        let scopes: Vec<String> = hidden.iter().map(|kind| format!("`{}.list`", kind.scope_group())).collect();
+        let scopes: Vec<String> =
+            hidden.iter().map(|kind| format!("`{}.list`", kind.scope_group())).collect();
         warn(&format!(
             "{} may be missing: this key is not known to hold {}",
             kinds.join(" and "),

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::diagnostic::Place;
 use crate::handoff::Why;
-use crate::plan::{Action, Reason};
+use crate::plan::{Action, Event, Reason};
 use crate::report::{NotAttempted, Repair};
 
 pub(super) use blocked::blocked;
@@ -151,6 +151,17 @@ pub(super) fn coming(action: Action) -> &'static str {
         Action::Create => "is created",
         Action::Delete => "is deleted",
         Action::Adopt | Action::Update | Action::Deliver => "is updated",
+    }
+}
+
+/// What will happen to a key, after its name; and the word for programs.
+pub(super) fn event(event: Event) -> (&'static str, &'static str) {
+    match event {
+        Event::Expires => ("expires", "expires"),
+        Event::RotationDue => ("rotation-due", "is due to rotate"),
+        Event::ScheduledRotation => ("scheduled-rotation", "is rotated by Portkey's own schedule"),
+        Event::UsageReset => ("usage-reset", "has its usage set to 0"),
+        Event::PreviousSecretEnds => ("previous-secret-ends", "has its previous secret stop working"),
     }
 }
 

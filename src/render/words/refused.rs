@@ -1,7 +1,7 @@
 //! Why nothing is written at all, and what else a person should know.
 
-use super::{Explained, choose, count};
-use crate::plan::{Note, Refusal};
+use super::{Explained, choose, count, some_of};
+use crate::plan::{MissingScope, Note, Refusal};
 
 pub(in crate::render) fn refusal(refusal: &Refusal) -> Explained {
     match refusal {
@@ -69,11 +69,31 @@ pub(in crate::render) fn refusal(refusal: &Refusal) -> Explained {
             )
         }
         .hint("use a newer portkey-sync, or leave out --strict-contract"),
+        Refusal::MissingScopes { key, missing } => Explained {
+            details: missing.iter().map(lacking).collect(),
+            ..Explained::new(
+                "missing-scopes",
+                format!(
+                    "the running key `{key}` lacks {} that this plan needs",
+                    count(missing.len(), "scope")
+                ),
+            )
+        }
+        .hint("give it these scopes, or run with a key that has them; see: portkey-sync explain permissions"),
     }
 }
 
 fn are(n: usize, noun: &str) -> String {
     format!("{} {}", count(n, noun), choose(n, "is", "are"))
+}
+
+/// So many keys are named for each scope.
+const NAMED: usize = 3;
+
+fn lacking(missing: &MissingScope) -> String {
+    let MissingScope { scope, keys } = missing;
+    let names: Vec<String> = keys.iter().map(ToString::to_string).collect();
+    format!("{scope}   for {}", some_of(&names, NAMED))
 }
 
 pub(in crate::render) fn note(note: &Note) -> Explained {
@@ -111,6 +131,33 @@ pub(in crate::render) fn note(note: &Note) -> Explained {
                 held.nonce
             ),
         ),
+        Note::MissingScopes { key, missing } => Explained {
+            details: missing.iter().map(lacking).collect(),
+            ..Explained::new(
+                "missing-scopes",
+                format!(
+                    "`{key}` cannot apply this, as befits a key that plans; apply needs {} more",
+                    count(missing.len(), "scope")
+                ),
+            )
+        },
+        Note::RotateScopeDoubtful { key, missing } => Explained {
+            details: missing.iter().map(lacking).collect(),
+            ..Explained::new(
+                "rotate-scope-doubtful",
+                format!(
+                    "Portkey documents two scopes for a rotation, and `{key}` has `.update` only; if rotations \
+                     are refused, give it"
+                ),
+            )
+        },
+        Note::KeyCanWrite { key } => Explained::new(
+            "key-can-write",
+            format!(
+                "this looks like a pipeline, and its key `{key}` can change keys, which a plan does not need"
+            ),
+        )
+        .hint("the least scopes: portkey-sync explain permissions"),
         Note::ListUnstable => Explained::new(
             "list-unstable",
             "the pages of the list of keys did not agree, three times; no key is taken for absent",
