@@ -26,6 +26,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("desired", &["model", "diagnostic", "scopes", "secrets"]),
     ("live", &["model", "api"]),
     ("diff", &["model", "diagnostic", "desired", "live"]),
+    ("inventory", &["model", "diagnostic", "scopes", "desired", "live", "diff"]),
     ("plan", &["model", "diagnostic", "desired", "live", "diff", "handoff"]),
     ("report", &["model", "plan"]),
     ("apply", &["model", "api", "live", "diff", "plan", "report", "secrets", "handoff"]),
@@ -34,7 +35,6 @@ const MAY_SEE: &[(&str, &[&str])] = &[
         &["model", "diagnostic", "scopes", "desired", "diff", "plan", "report", "handoff", "inventory"],
     ),
     ("import", &["model", "diagnostic", "scopes", "desired", "live"]),
-    ("inventory", &["model", "diagnostic", "scopes", "desired", "live", "diff"]),
     (
         "cli",
         &[

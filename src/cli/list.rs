@@ -22,7 +22,7 @@ use super::{import, planning, validate};
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one option")]
 pub(super) struct ListArgs {
-    /// Keys that hold this scope; * stands for any text, as in '*_api_keys.create'
+    /// Keys that hold this scope; * stands for any text, as in `*_api_keys.create`
     #[arg(long, value_name = "SCOPE")]
     can: Vec<String>,
     /// Keys that the files mention

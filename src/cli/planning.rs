@@ -214,7 +214,10 @@ pub(super) async fn make(
     let now = match at {
         None => live.now,
         Some(Moment::At(at)) => at,
-        Some(Moment::After(length)) => live.now.checked_add(length).map_err(CommandError::new)?,
+        Some(Moment::After(length)) => live
+            .now
+            .checked_add(length)
+            .map_err(|error| CommandError::new(error).code("usage").exit(Exit::Usage))?,
     };
     Ok(plan(&Inputs { desired, live: &live, running: &running, now, options: &options }))
 }

@@ -10,6 +10,7 @@
 mod creating;
 mod delivering;
 mod emulating;
+mod foresight;
 mod harness;
 mod interrupting;
 mod leaks;

@@ -56,6 +56,7 @@ struct SightDocument {
 
 /// A live key. Values have the shape that they have in a keys file; null is unset.
 #[derive(Serialize, JsonSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact, told to programs by its name")]
 struct KeyDocument {
     address: String,
     id: String,
