@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::plan::Risk;
 
 pub(super) const DEFAULT_BASE_URL: &str = "https://api.portkey.ai/v1";
 pub(super) const DEFAULT_WORK_DIR: &str = ".portkey-sync";
@@ -66,6 +69,9 @@ pub(super) struct GlobalArgs {
     /// A keys file, a folder of them, or - for standard input; may be given several times
     #[arg(short, long = "file", value_name = "PATH", global = true, default_value = "keys.yaml")]
     pub(super) files: Vec<PathBuf>,
+    /// Rules for the keys besides those of the keys files, which can neither change nor waive these
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) policy: Option<PathBuf>,
     /// Use the embedded emulator instead of Portkey; its state lies in the work folder
     #[arg(long = "emulator", global = true, help_heading = "Connection")]
     pub(super) embedded_emulator: bool,
@@ -187,6 +193,10 @@ pub(super) struct PlanningArgs {
     /// Refuse to change more keys than this
     #[arg(long, value_name = "N")]
     pub(super) max_changes: Option<usize>,
+    /// Refuse to apply anything while a change has one of these risks: words after `!` in the plan, several with
+    /// commas or by repeating the option
+    #[arg(long = "deny-risk", value_name = "RISK", value_delimiter = ',', value_parser = risk())]
+    pub(super) deny_risks: Vec<Risk>,
     /// Make at most this many rotations that no date in the file asks for, oldest secrets first [default: 20]
     #[arg(long, value_name = "N")]
     pub(super) max_rotations: Option<usize>,
@@ -205,6 +215,10 @@ pub(super) struct PlanningArgs {
     /// The id of the key that this runs with, where its mask does not tell
     #[arg(long = "self", value_name = "ID")]
     pub(super) self_id: Option<String>,
+    /// Go on with the secrets of an encrypted escrow that this identity reads: a file of `age-keygen`, or an ssh
+    /// private key
+    #[arg(long, value_name = "PATH", env = "PORTKEY_SYNC_AGE_IDENTITY")]
+    pub(super) age_identity: Option<PathBuf>,
     /// Also append each new secret to this file, one JSON object a line
     #[arg(long, value_name = "PATH")]
     pub(super) secrets_file: Option<PathBuf>,
@@ -354,6 +368,8 @@ pub(super) enum SchemaOf {
     List,
     /// `show ADDRESS --format json`
     Show,
+    /// A policy file, for --policy
+    Policy,
 }
 
 #[derive(Debug, Args)]
@@ -367,6 +383,12 @@ pub(super) struct ManArgs {
     /// Write one page per command into this folder, instead of the main page to standard output
     #[arg(short, long, value_name = "DIR")]
     pub(super) output: Option<PathBuf>,
+}
+
+/// One of the words; clap answers another one with the nearest.
+fn risk() -> impl TypedValueParser<Value = Risk> {
+    let parse = |word: String| Risk::parse(&word).ok_or("not a risk");
+    PossibleValuesParser::new(Risk::ALL.map(Risk::word)).try_map(parse)
 }
 
 /// `30m` or longer.

@@ -11,7 +11,7 @@ use crate::model::{Escrowed, KeyAddress, KeyId, Mask, Target};
 use crate::plan::{Absence, Asked, Contract, Inputs, Intent, Plan, PlanOptions, Prune, plan};
 use crate::render::text::{Mode, PlanContext};
 use crate::render::{self, Verbosity};
-use crate::secrets::{Escrow, Sinks};
+use crate::secrets::{Escrow, Identities, Sinks};
 
 use super::args::{
     DEFAULT_BASE_URL, DEFAULT_WORK_DIR, GlobalArgs, Moment, OutputFormat, PlanArgs, PlanningArgs,
@@ -96,6 +96,9 @@ fn next_command(global: &GlobalArgs, args: &PlanningArgs, plan: &Plan) -> String
     if global.files != [std::path::PathBuf::from("keys.yaml")] {
         words.extend(global.files.iter().map(|file| format!("-f {}", quoted(&file.display().to_string()))));
     }
+    if let Some(path) = &global.policy {
+        words.push(format!("--policy {}", quoted(&path.display().to_string())));
+    }
     for target in &args.targets {
         words.push(format!("--target {}", quoted(target)));
     }
@@ -111,6 +114,10 @@ fn next_command(global: &GlobalArgs, args: &PlanningArgs, plan: &Plan) -> String
     if let Some(n) = args.max_rotations {
         words.push(format!("--max-rotations {n}"));
     }
+    if !args.deny_risks.is_empty() {
+        let risks: Vec<&str> = args.deny_risks.iter().map(|risk| risk.word()).collect();
+        words.push(format!("--deny-risk {}", risks.join(",")));
+    }
     for program in programs(plan).union(&args.allow_commands.iter().cloned().collect()) {
         words.push(format!("--allow-command {}", quoted(program)));
     }
@@ -125,6 +132,11 @@ fn next_command(global: &GlobalArgs, args: &PlanningArgs, plan: &Plan) -> String
     }
     if let Some(id) = &args.self_id {
         words.push(format!("--self {}", quoted(id)));
+    }
+    if let Some(path) = &args.age_identity
+        && std::env::var_os("PORTKEY_SYNC_AGE_IDENTITY").is_none_or(|told| told != *path)
+    {
+        words.push(format!("--age-identity {}", quoted(&path.display().to_string())));
     }
     if let Some(path) = &args.secrets_file {
         words.push(format!("--secrets-file {}", quoted(&path.display().to_string())));
@@ -184,7 +196,7 @@ pub(super) async fn make(
 ) -> Result<Plan, CommandError> {
     let targets = targets(&args.targets, desired)?;
     let Purpose { asked, intent, at, coming_up } = purpose;
-    let slots = Escrow::at(&global.work_dir).slots();
+    let slots = escrow(global, args, desired)?.slots();
     let live = read_live(desired, &slots, session).await?;
     let running = match &args.self_id {
         Some(id) => RunningKey::told(&live, &session.mask, &KeyId::new(id)).map_err(|error| {
@@ -210,6 +222,7 @@ pub(super) async fn make(
         asked,
         coming_up,
         intent,
+        deny_risks: args.deny_risks.iter().copied().collect(),
     };
     let now = match at {
         None => live.now,
@@ -220,6 +233,22 @@ pub(super) async fn make(
             .map_err(|error| CommandError::new(error).code("usage").exit(Exit::Usage))?,
     };
     Ok(plan(&Inputs { desired, live: &live, running: &running, now, options: &options }))
+}
+
+/// The escrow in the work folder, as the files want it kept.
+pub(super) fn escrow(
+    global: &GlobalArgs,
+    args: &PlanningArgs,
+    desired: &Desired,
+) -> Result<Escrow, CommandError> {
+    let identities = match &args.age_identity {
+        Some(path) => Identities::from_file(path).map_err(|error| {
+            let hint = error.hint();
+            CommandError::new(error).code("identity").hint(hint)
+        })?,
+        None => Identities::default(),
+    };
+    Ok(Escrow::at(&global.work_dir).sealed_to(&desired.escrow_recipients).read_with(identities))
 }
 
 /// What the sinks of each key hold, where every one of them can be read. No program is run for this.

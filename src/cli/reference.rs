@@ -20,6 +20,7 @@ pub(super) fn schema(of: SchemaOf, output: &Output) -> Result<Exit, CommandError
         SchemaOf::List => published("list.schema.json"),
         SchemaOf::Show => published("show.schema.json"),
         SchemaOf::Error => published("error.schema.json"),
+        SchemaOf::Policy => desired::policy_schema(),
     };
     let text = serde_json::to_string_pretty(&schema).map_err(CommandError::new)?;
     output.data(&format!("{text}\n"));

@@ -3,6 +3,7 @@
 //! Invariant: constant data. What a field means to a key is decided in `lower`.
 
 use super::formats::Format;
+use super::rules::POLICY;
 
 /// What a value must look like.
 #[derive(Debug)]
@@ -31,8 +32,8 @@ pub(super) enum Shape {
     MapOf(Format, &'static Shape),
     /// Or `null`.
     OrNull(&'static Shape),
-    /// A map that a later version gives a meaning.
-    AnyMap,
+    /// One of these words, or a map with known fields.
+    WordOr(&'static [&'static str], &'static Table),
     /// The list of keys, checked one by one.
     Keys,
 }
@@ -78,12 +79,12 @@ impl Table {
     }
 }
 
-const fn field(name: &'static str, shape: Shape, doc: &'static str) -> Field {
+pub(super) const fn field(name: &'static str, shape: Shape, doc: &'static str) -> Field {
     Field { name, shape, doc, required: false, heritable: false, example: "" }
 }
 
 impl Field {
-    const fn required(self) -> Self {
+    pub(super) const fn required(self) -> Self {
         Self { required: true, ..self }
     }
 
@@ -91,14 +92,15 @@ impl Field {
         Self { heritable: true, ..self }
     }
 
-    const fn example(self, example: &'static str) -> Self {
+    pub(super) const fn example(self, example: &'static str) -> Self {
         Self { example, ..self }
     }
 }
 
-use Shape::{AnyMap, Choice, Duration, Fields, Instant, Integer, List, MapOf, OneOrMore, OrNull, Text};
+use Shape::{Choice, Duration, Fields, Instant, Integer, List, MapOf, OneOrMore, OrNull, Text};
 
-const KINDS: &[&str] = &["workspace-service", "workspace-user", "organisation-service"];
+/// The types of keys.
+pub(super) const KINDS: &[&str] = &["workspace-service", "workspace-user", "organisation-service"];
 
 /// The top of a root file.
 pub(super) static ROOT: Table = Table {
@@ -150,6 +152,12 @@ pub(super) static ROOT: Table = Table {
         )
         .example("{\"dir\": {\"file\": \"secrets/{workspace}/{name}\"}}"),
         field(
+            "escrow",
+            Fields(&ESCROW),
+            "How new secrets are kept on this machine until they are delivered. Left out: as plain text in a private folder.",
+        )
+        .example("{\"age\": [\"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kudwps0cq0h2gvp\"]}"),
+        field(
             "include",
             List(&Fields(&INCLUDE)),
             "Other files with keys. Each entry is also a fence on what its files may hold.",
@@ -167,9 +175,10 @@ pub(super) static ROOT: Table = Table {
         field("keys", Shape::Keys, "The keys. `[]` says that there are none."),
         field(
             "policy",
-            AnyMap,
-            "Rules about keys. Not supported yet: must be empty.",
-        ),
+            Fields(&POLICY),
+            "Rules about keys, in force for all files together with those of `--policy FILE`.",
+        )
+        .example("{\"use\": [\"recommended\"], \"rules\": {\"expiry-within\": {\"longest\": \"365d\"}}}"),
     ],
 };
 
@@ -217,6 +226,21 @@ static SINK: Table = Table {
             List(&Text(Format::Any)),
             "Recipients that the `file` is encrypted to: `age1…`, `ssh-ed25519 …` or `ssh-rsa …`.",
         ),
+    ],
+};
+
+static ESCROW: Table = Table {
+    what: "`escrow`",
+    heritable_only: false,
+    exclusive: &[],
+    instead: &[("recipients", "write `age`")],
+    fields: &[
+        field(
+            "age",
+            List(&Text(Format::Any)),
+            "Recipients that secrets in the escrow are encrypted to: `age1…`, `ssh-ed25519 …` or `ssh-rsa …`. A run that dies can then be finished only by one that has such a recipient's private key (`--age-identity`); for the others the escrow is a rescue copy, and the key gets another secret.",
+        )
+        .required(),
     ],
 };
 

@@ -6,19 +6,16 @@ use jiff::Timestamp;
 
 use super::secret::{self, Rival};
 use super::{
-    Action, Asked, Blocked, BlockedReason, Candidate, Change, DESCRIPTION_LIMIT, Harm, Inputs, Intent,
-    KeySnapshot, Note, Plan, Preflight, Prune, Reason, Refusal, Request, UnmentionedKey, Waiting, coming,
-    guards, marks, permissions, rename, request,
+    Action, Asked, Blocked, BlockedReason, Candidate, Causes, Change, DESCRIPTION_LIMIT, Harm, Inputs,
+    KeySnapshot, Plan, Prune, Reason, Request, UnmentionedKey, Waiting, coming, guards, marks, notes,
+    permissions, rename, request, risk, rules,
 };
 use crate::desired::{DesiredKey, Presence};
 use crate::diagnostic::nearest;
 use crate::diff::{Diff, Entry, FieldChange, Found, Identified, UnresolvedName, diff};
 use crate::handoff::{self, GRACE, Next, Question, Rules, Why};
-use crate::live::{Completeness, LiveKey};
-use crate::model::{Escrowed, KeyAddress, KeyCreate, KeyKind, KeyUpdate, UserId, WorkspaceId};
-
-/// Clocks that differ by more than this are mentioned.
-const NOTABLE_SKEW_SECONDS: i64 = 60;
+use crate::live::LiveKey;
+use crate::model::{KeyAddress, KeyCreate, KeyKind, KeyUpdate, UserId, WorkspaceId};
 
 /// Makes the plan.
 pub fn plan(inputs: &Inputs<'_>) -> Plan {
@@ -103,9 +100,14 @@ fn plan_for(inputs: &Inputs<'_>, diff: &Diff<'_>, rivals: Vec<Rival>) -> Plan {
     rename::block_look_alikes(diff, inputs, &mut changes, &mut blocked);
     changes.sort_by(|a, b| a.address.cmp(&b.address).then_with(|| id_of(a).cmp(&id_of(b))));
     blocked.sort_by(|a, b| a.address.cmp(&b.address));
+    risk::assess(&mut changes, now);
+    let (broken, warned) = rules::said(inputs);
     let mut refusals = guards::refusals(inputs, &changes, blocked.len());
-    let mut notes = notes(inputs, &changes);
-    preflight(inputs, &changes, &mut refusals, &mut notes);
+    refusals.extend(broken);
+
+    let mut notes = notes::notes(inputs, &changes);
+    notes.extend(warned);
+    permissions::tell(inputs, &changes, &mut refusals, &mut notes);
     let coming_up = coming::coming_up(inputs, diff, &changes, &is_chosen);
     let settled = secret::spent(inputs);
     let seen = live.keys.keys().cloned().chain(rivals.into_iter().map(|rival| rival.key.id)).collect();
@@ -235,6 +237,8 @@ fn deletion(address: KeyAddress, live: &LiveKey, reason: Reason) -> Change {
         reason: Some(reason),
         request: Request::Delete { id: live.id.clone() },
         running_key: false,
+        risks: Vec::new(),
+        causes: Causes::default(),
     }
 }
 
@@ -326,6 +330,8 @@ fn decide_update(
         reason,
         request: Request::Update { id: live.id.clone(), body: Box::new(body) },
         running_key: running,
+        risks: Vec::new(),
+        causes: Causes::default(),
     })));
     Ok(decisions)
 }
@@ -425,6 +431,8 @@ fn decide_create(inputs: &Inputs<'_>, entry: &Entry<'_>) -> Decision {
         reason: None,
         request: Request::Create { body: Box::new(body), commit },
         running_key: false,
+        risks: Vec::new(),
+        causes: Causes::default(),
     }))
 }
 
@@ -498,53 +506,4 @@ fn unmentioned_keys(inputs: &Inputs<'_>, diff: &Diff<'_>) -> (Vec<UnmentionedKey
     }
     keys.sort_by(|a, b| a.address.cmp(&b.address).then_with(|| a.id.cmp(&b.id)));
     (keys, changes)
-}
-
-/// What the running key's own row says about this plan.
-fn preflight(inputs: &Inputs<'_>, changes: &[Change], refusals: &mut Vec<Refusal>, notes: &mut Vec<Note>) {
-    let Some(found) = permissions::preflight(changes, inputs.live, inputs.running) else { return };
-    let Preflight { key, missing, doubtful, can_write } = found;
-    if can_write && inputs.options.intent == Intent::LookInPipeline {
-        notes.push(Note::KeyCanWrite { key: key.clone() });
-    }
-    if !doubtful.is_empty() {
-        notes.push(Note::RotateScopeDoubtful { key: key.clone(), missing: doubtful });
-    }
-    match inputs.options.intent {
-        _ if missing.is_empty() => {}
-        Intent::Apply => refusals.push(Refusal::MissingScopes { key, missing }),
-        Intent::Look | Intent::LookInPipeline => notes.push(Note::MissingScopes { key, missing }),
-    }
-}
-
-fn notes(inputs: &Inputs<'_>, changes: &[Change]) -> Vec<Note> {
-    let live = inputs.live;
-    let mut notes = Vec::new();
-    if live.clock_skew_seconds.abs() > NOTABLE_SKEW_SECONDS {
-        notes.push(Note::ClockSkew { seconds: live.clock_skew_seconds });
-    }
-    if live.completeness != Completeness::Complete {
-        notes.push(Note::ListUnstable);
-    }
-    if inputs.running.candidates.len() != 1 {
-        notes.push(Note::RunningKeyUncertain { candidates: inputs.running.candidates.len() });
-    }
-    let delivered: Vec<&str> = changes
-        .iter()
-        .filter_map(|change| match &change.request {
-            Request::Deliver { held, .. } => Some(held.nonce.as_str()),
-            Request::Create { .. }
-            | Request::Rotate { .. }
-            | Request::Update { .. }
-            | Request::Delete { .. } => None,
-        })
-        .collect();
-    let idle = |slot: &&Escrowed| {
-        slot.mask.is_some()
-            && !delivered.contains(&slot.nonce.as_str())
-            && slot.id.as_ref().is_none_or(|id| !live.keys.contains_key(id))
-    };
-    notes.extend(inputs.options.slots.iter().filter(idle).cloned().map(Note::HeldWithoutKey));
-    notes.extend(live.oddities.iter().cloned().map(Note::UnknownToThisVersion));
-    notes
 }

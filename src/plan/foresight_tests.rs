@@ -197,9 +197,16 @@ fn least_of(yaml: &str) -> LeastScopes {
 }
 
 #[test]
-fn files_without_keys_need_no_more_than_to_find_oneself() {
+fn files_without_keys_need_no_more_than_to_list_all_keys() {
     let found = least_of("keys: []\n");
-    assert_eq!(found.plan.keys().collect::<Vec<_>>(), ["organisation_service_api_keys.list"]);
+    assert_eq!(
+        found.plan.keys().collect::<Vec<_>>(),
+        [
+            "organisation_service_api_keys.list",
+            "workspace_service_api_keys.list",
+            "workspace_user_api_keys.list"
+        ]
+    );
     assert!(found.apply.is_empty() && found.recover.is_empty());
 }
 

@@ -6,15 +6,19 @@
 
 mod blocked;
 mod build;
+mod cause;
 mod coming;
 #[cfg(test)]
 mod foresight_tests;
 mod guards;
 mod marks;
+mod notes;
 mod permissions;
 mod refusal;
 mod rename;
 mod request;
+mod risk;
+mod rules;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -36,9 +40,11 @@ use crate::model::{
 
 pub use blocked::{Blocked, BlockedReason, Candidate, Harm, Unproven};
 pub use build::plan;
+pub use cause::{Cause, Causes};
 pub use coming::{Coming, Event};
-pub use permissions::{LeastScopes, MissingScope, Preflight, Purpose, least};
-pub use refusal::{Note, Refusal};
+pub use permissions::{LeastScopes, MissingScope, Purpose, least};
+pub use refusal::{DeniedRisk, Note, Refusal};
+pub use risk::{At, Risk, RiskAt, assess};
 pub use secret::{facts, sinks};
 
 /// What a description holds at most, as far as known (portkey-api.md 2.2), marks included.
@@ -71,6 +77,8 @@ pub struct PlanOptions {
     pub prove: bool,
     /// What somebody asks for by name, for all targets.
     pub asked: Option<Asked>,
+    /// Risks that are refused.
+    pub deny_risks: BTreeSet<Risk>,
     /// How far ahead to tell what is coming up.
     pub coming_up: SignedDuration,
     /// What the plan is made for.
@@ -191,6 +199,10 @@ pub struct Change {
     pub request: Request,
     /// Whether this could be the key the tool runs with: such changes go last.
     pub running_key: bool,
+    /// What a reviewer should look at, in the order of the fields.
+    pub risks: Vec<RiskAt>,
+    /// What it comes of; for people, and never steers apply.
+    pub causes: Causes,
 }
 
 /// What is done to a key.
@@ -402,6 +414,18 @@ impl Plan {
     /// Whether apply would refuse, or a person must act first.
     pub fn needs_a_person(&self) -> bool {
         !self.refusals.is_empty() || !self.blocked.is_empty()
+    }
+
+    /// How many changes have each risk.
+    pub fn risks(&self) -> BTreeMap<Risk, usize> {
+        let mut counts = BTreeMap::new();
+        for change in &self.changes {
+            let risks: BTreeSet<Risk> = change.risks.iter().map(|found| found.risk).collect();
+            for risk in risks {
+                *counts.entry(risk).or_default() += 1;
+            }
+        }
+        counts
     }
 
     /// How many changes there are of an action.

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Change, Request};
+use super::{Change, Inputs, Intent, Note, Refusal, Request};
 use crate::desired::{Desired, Presence};
 use crate::live::{Live, LiveKey, Names, RunningKey};
 use crate::model::{KeyAddress, KeyKind};
@@ -53,20 +53,20 @@ pub struct MissingScope {
 
 /// What the running key may and may not do of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Preflight {
+struct Preflight {
     /// The running key's name.
-    pub key: String,
+    key: String,
     /// Without these the service refuses.
-    pub missing: Vec<MissingScope>,
+    missing: Vec<MissingScope>,
     /// Whether these are needed, Portkey's documentation says both ways (portkey-api.md 4).
-    pub doubtful: Vec<MissingScope>,
+    doubtful: Vec<MissingScope>,
     /// Whether the key could change keys at all.
-    pub can_write: bool,
+    can_write: bool,
 }
 
 /// Compares what these changes need with what the running key holds; `None` if nobody knows for sure which key
 /// that is.
-pub(super) fn preflight(changes: &[Change], live: &Live, running: &RunningKey) -> Option<Preflight> {
+fn preflight(changes: &[Change], live: &Live, running: &RunningKey) -> Option<Preflight> {
     let own = running.only(live).filter(|_| running.recognised)?;
     let mut missing: BTreeMap<String, Vec<KeyAddress>> = BTreeMap::new();
     let mut doubtful: BTreeMap<String, Vec<KeyAddress>> = BTreeMap::new();
@@ -91,6 +91,29 @@ pub(super) fn preflight(changes: &[Change], live: &Live, running: &RunningKey) -
         doubtful: all(doubtful),
         can_write: can_write(own),
     })
+}
+
+/// Says what the running key's own row means for this plan.
+pub(super) fn tell(
+    inputs: &Inputs<'_>,
+    changes: &[Change],
+    refusals: &mut Vec<Refusal>,
+    notes: &mut Vec<Note>,
+) {
+    let Some(found) = preflight(changes, inputs.live, inputs.running) else { return };
+    let Preflight { key, missing, doubtful, can_write } = found;
+    let intent = inputs.options.intent;
+    if can_write && intent == Intent::LookInPipeline {
+        notes.push(Note::KeyCanWrite { key: key.clone() });
+    }
+    if !doubtful.is_empty() {
+        notes.push(Note::RotateScopeDoubtful { key: key.clone(), missing: doubtful });
+    }
+    match intent {
+        _ if missing.is_empty() => {}
+        Intent::Apply => refusals.push(Refusal::MissingScopes { key, missing }),
+        Intent::Look | Intent::LookInPipeline => notes.push(Note::MissingScopes { key, missing }),
+    }
 }
 
 /// What the calls of one change need.
@@ -132,6 +155,8 @@ pub enum Purpose {
     OwnRow,
     /// To see these keys.
     See,
+    /// A key that lists some types only may be refused the whole list.
+    WholeList,
     /// Slugs of workspaces.
     WorkspaceNames,
     /// E-mails of users.
@@ -172,6 +197,11 @@ pub fn least(desired: &Desired) -> LeastScopes {
         least.plan.entry(scope).or_default().insert(why);
     };
     plan(Verb::List.scope(KeyKind::OrganisationService), Purpose::OwnRow);
+    // Portkey was seen to answer 403 where the scope for one type was missing (portkey-api.md 2.1).
+    for kind in KeyKind::ALL {
+        let is_used = desired.keys.iter().any(|key| key.kind == kind);
+        plan(Verb::List.scope(kind), if is_used { Purpose::See } else { Purpose::WholeList });
+    }
     let names = Names::used_by(desired);
     for (used, scope, why) in [
         (!names.workspaces.is_empty(), "workspaces.list", Purpose::WorkspaceNames),
@@ -183,7 +213,6 @@ pub fn least(desired: &Desired) -> LeastScopes {
         }
     }
     for key in &desired.keys {
-        plan(Verb::List.scope(key.kind), Purpose::See);
         if key.spec.rotation_policy.is_managed() && key.presence == Presence::Present {
             plan(Verb::Read.scope(key.kind), Purpose::RotationPolicy);
         }

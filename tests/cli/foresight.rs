@@ -40,7 +40,6 @@ fn a_key_with_the_least_scopes_plans_and_one_with_those_of_apply_applies() {
     );
 
     let planning = with_scopes(&plan, &all());
-    // The running key sees keys of each kind that the files have.
     planning.run(&["plan"]).expect(0).says("5 changes");
     let refused = planning.apply(&[]).expect(4);
     assert_eq!(refused.json()["refusals"][0]["code"], "missing-scopes");
@@ -55,6 +54,7 @@ fn a_missing_scope_is_named_before_the_first_write_with_the_keys_that_need_it() 
         "organisation_service_api_keys.list",
         "organisation_service_api_keys.update",
         "workspace_service_api_keys.list",
+        "workspace_user_api_keys.list",
         "workspaces.list",
     ]
     .map(str::to_owned)

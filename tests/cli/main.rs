@@ -15,8 +15,11 @@ mod harness;
 mod interrupting;
 mod leaks;
 mod listing;
+mod policies;
 mod quickstart;
 mod reading;
+#[cfg(unix)]
+mod rescuing;
 mod rotating;
 mod storm;
 mod switches;

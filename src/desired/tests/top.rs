@@ -34,7 +34,7 @@ k.yaml:2:1 error unknown-field: a keys file has no field `organization`
 k.yaml:3:1 error unknown-field: a keys file has no field `key`
   hint: did you mean `keys`?
 k.yaml:4:1 error unknown-field: a keys file has no field `wibble`
-  hint: the fields are `version`, `organisation`, `managed_by`, `workspaces`, `scope_sets`, `known_scopes`, `sinks`, `include`, `templates`, `defaults`, `keys`, `policy`
+  hint: the fields are `version`, `organisation`, `managed_by`, `workspaces`, `scope_sets`, `known_scopes`, `sinks`, `escrow`, `include`, `templates`, `defaults`, `keys`, `policy`
 "#);
 }
 
@@ -98,15 +98,6 @@ k.yaml:7:19 error exclusive-fields: `file` and `command` exclude each other
 k.yaml:8:14 error invalid-sink-path: `file` must be a path beneath the folder of the keys file, without `..`, as in `secrets/{workspace}/{name}`
 k.yaml:9:16 error invalid-sink-path: `file` must be a path beneath the folder of the keys file, without `..`, as in `secrets/{workspace}/{name}`
 k.yaml:10:15 error invalid-sink-path: `file` has the unknown placeholder `{nam}`; there are `{workspace}`, `{user}`, `{name}` and `{id}`
-"#);
-}
-
-#[test]
-fn a_policy_is_not_supported_yet() {
-    assert_eq!(check("version: 1\npolicy: {}\nkeys: []\n"), "");
-    insta::assert_snapshot!(check("version: 1\npolicy: {rules: []}\nkeys: []\n"), @r#"
-k.yaml:2:1 error not-supported-yet: `policy` is not supported yet
-  hint: remove its rules or write `policy: {}`
 "#);
 }
 

@@ -9,7 +9,7 @@ use super::plan::{FieldDocument, field_document, rotation_policy, usage_limits};
 use super::{FormatVersion, PlaceDocument, VERSION};
 use crate::inventory::{Holding, Issued, Sight};
 use crate::model::{KeyKind, Setting};
-use crate::plan::Action;
+use crate::plan::{Action, Causes};
 
 /// Live keys, by address.
 #[derive(Serialize, JsonSchema)]
@@ -152,8 +152,13 @@ pub(super) fn show_document(
         organisation: organisation.map(str::to_owned),
         now: now.to_string(),
         key: key(holding),
-        differences: entry
-            .map(|entry| entry.fields.iter().map(|change| field_document(change, Action::Update)).collect()),
+        differences: entry.map(|entry| {
+            entry
+                .fields
+                .iter()
+                .map(|change| field_document(change, Action::Update, &Causes::default()))
+                .collect()
+        }),
     }
 }
 

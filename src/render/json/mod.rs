@@ -7,6 +7,7 @@ mod error;
 mod inventory;
 mod plan;
 mod report;
+mod words;
 
 #[cfg(test)]
 mod tests;

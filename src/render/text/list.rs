@@ -8,7 +8,7 @@ use super::limits;
 use crate::inventory::{Holding, Issued};
 use crate::model::{KeyKind, RateLimit, RateLimitType};
 use crate::render::layout::{Role, columns, hanging, pad};
-use crate::render::words::{count, span};
+use crate::render::words::{between, count};
 use crate::render::{Style, Verbosity, escape};
 
 /// Between two columns.
@@ -136,8 +136,8 @@ fn rate_limit(limit: &RateLimit) -> String {
 /// How old a secret is. `at most`: Portkey does not tell when somebody else rotated it.
 pub(super) fn age(issued: Issued, now: Timestamp) -> String {
     match issued {
-        Issued::At(at) => span(at, now),
-        Issued::NotBefore(at) => format!("at most {}", span(at, now)),
+        Issued::At(at) => between(at, now),
+        Issued::NotBefore(at) => format!("at most {}", between(at, now)),
         Issued::Unknown => "unknown".to_owned(),
     }
 }

@@ -29,7 +29,6 @@ pub(super) fn draw(least: &LeastScopes, files: &str, style: &Style) -> String {
     out.push('\n');
     for remark in [
         "--prune deletes keys of any type, and needs the `.read` and `.delete` of each.",
-        "Where Portkey answers 403 to a key that lists only some types, give it the `.list` of all three.",
         "Security settings of the organisation can take scopes away again.",
     ] {
         out.push_str(&paragraph("", remark, style));
@@ -60,6 +59,7 @@ fn purpose(purpose: Purpose) -> &'static str {
     match purpose {
         Purpose::OwnRow => "finds itself, to spare itself",
         Purpose::See => "sees these keys",
+        Purpose::WholeList => "lists at all: Portkey may refuse to list some types only",
         Purpose::WorkspaceNames => "workspaces by their slugs",
         Purpose::UserNames => "users by their e-mails",
         Purpose::ConfigNames => "configs by their slugs",

@@ -6,7 +6,7 @@ use super::entry::{Entry, Likeness, name};
 use super::errors::explained;
 use super::{Mode, PlanContext};
 use crate::model::{KeyAddress, KeyId, OrganisationId};
-use crate::plan::{Action, Change, Coming, Note, Plan, UnmentionedKey, Waiting, Writes};
+use crate::plan::{Action, Change, Coming, Note, Plan, Risk, UnmentionedKey, Waiting, Writes};
 use crate::render::layout::{Role, pad, paragraph};
 use crate::render::words::{self, choose, count, some_of};
 use crate::render::{Style, Verbosity, escape};
@@ -160,7 +160,7 @@ impl Page<'_> {
         let distance = if now > read_at {
             words::ahead(*read_at, *now)
         } else {
-            format!("{} ago", words::span(*now, *read_at))
+            format!("{} ago", words::between(*now, *read_at))
         };
         let text =
             format!("as of {now}, {distance}, and not of now: the keys are as they were read at {read_at}");
@@ -308,6 +308,15 @@ impl Page<'_> {
         let total = plan.changes.len();
         let changes = if total == 0 { "no changes".to_owned() } else { count(total, "change") };
         rows.push((changes, counts.join(", ")));
+        let risks = plan.risks();
+        if !risks.is_empty() {
+            let word = |(risk, n): (&Risk, &usize)| match n {
+                1 => risk.word().to_owned(),
+                n => format!("{} {n}", risk.word()),
+            };
+            let words: Vec<String> = risks.iter().map(word).collect();
+            rows.push((count(risks.values().sum(), "risk"), words.join(", ")));
+        }
         if !plan.blocked.is_empty() {
             let n = plan.blocked.len();
             let others = match total {

@@ -10,7 +10,7 @@ use super::{limits, texts};
 use crate::inventory::{Allows, Holding, Issued, Sight};
 use crate::model::{ConfigId, KeyKind, Mark, Mask, Setting};
 use crate::render::layout::{Role, hanging, pad, paragraph};
-use crate::render::words::{ahead, span};
+use crate::render::words::{ahead, between};
 use crate::render::{Style, escape};
 
 /// Where values start.
@@ -122,7 +122,7 @@ impl Page<'_> {
         let mut out =
             self.row("secret", &key.mask.as_ref().map_or_else(unknown, |mask: &Mask| escape(mask.as_str())));
         let issued = match self.holding.issued {
-            Issued::At(at) => format!("{at}, {} ago", span(at, now)),
+            Issued::At(at) => format!("{at}, {} ago", between(at, now)),
             Issued::NotBefore(at) => format!(
                 "{at} or later, so it is {} old; Portkey does not tell when a key was rotated",
                 age(self.holding.issued, now)

@@ -5,7 +5,7 @@ mod refused;
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::diagnostic::Place;
 use crate::handoff::Why;
@@ -220,13 +220,18 @@ pub(super) fn span_ms(ms: u64) -> String {
         .map_or_else(|| format!("{ms}ms"), |(unit, name)| format!("{}{name}", ms / unit))
 }
 
+/// [`span_ms`] of a duration.
+pub(super) fn span(length: SignedDuration) -> String {
+    span_ms(u64::try_from(length.as_millis()).unwrap_or(u64::MAX))
+}
+
 /// How far ahead: `in 9 days`, `in 3 hours`.
 pub(super) fn ahead(now: Timestamp, then: Timestamp) -> String {
-    format!("in {}", span(now, then))
+    format!("in {}", between(now, then))
 }
 
 /// How long, in the unit that a person would use: `9 days`, `3 hours`.
-pub(super) fn span(from: Timestamp, to: Timestamp) -> String {
+pub(super) fn between(from: Timestamp, to: Timestamp) -> String {
     let minutes = usize::try_from(to.duration_since(from).as_mins()).unwrap_or(0);
     match minutes {
         0..120 => count(minutes, "minute"),

@@ -4,4 +4,5 @@ mod coming;
 mod diagnostics;
 mod hostile;
 mod plan;
+mod refusals;
 mod report;
