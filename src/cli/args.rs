@@ -174,6 +174,18 @@ pub(super) struct ValidateArgs {
     pub(super) format: OutputFormat,
 }
 
+/// The files as they were.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(super) struct BaseArgs {
+    /// The keys file as it was, or a folder of them: tells this change from older drift; may be given several times
+    #[arg(long = "base", value_name = "PATH", help_heading = "Review")]
+    pub(super) base: Vec<PathBuf>,
+    /// A git revision that has the keys files as they were, as in origin/main
+    #[arg(long, value_name = "REV", help_heading = "Review")]
+    pub(super) base_ref: Option<String>,
+}
+
 /// What decides a plan; the same for `plan` and `apply`.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one option")]
@@ -195,7 +207,13 @@ pub(super) struct PlanningArgs {
     pub(super) max_changes: Option<usize>,
     /// Refuse to apply anything while a change has one of these risks: words after `!` in the plan, several with
     /// commas or by repeating the option
-    #[arg(long = "deny-risk", value_name = "RISK", value_delimiter = ',', value_parser = risk())]
+    #[arg(
+        long = "deny-risk",
+        value_name = "RISK",
+        value_delimiter = ',',
+        value_parser = risk(),
+        help_heading = "Review"
+    )]
     pub(super) deny_risks: Vec<Risk>,
     /// Make at most this many rotations that no date in the file asks for, oldest secrets first [default: 20]
     #[arg(long, value_name = "N")]
@@ -222,6 +240,11 @@ pub(super) struct PlanningArgs {
     /// Also append each new secret to this file, one JSON object a line
     #[arg(long, value_name = "PATH")]
     pub(super) secrets_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) base: BaseArgs,
+    /// Leave drift alone: only what the files change since their base, and what is due
+    #[arg(long, requires = "BaseArgs", help_heading = "Review")]
+    pub(super) only_changed: bool,
 }
 
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use crate::desired::Desired;
 use crate::diff::needs_hydration;
 use crate::live::{Live, Names, RefreshError, RunningKey, hydrate, look_for, refresh};
 use crate::model::{Escrowed, KeyAddress, KeyId, Mask, Target};
-use crate::plan::{Absence, Asked, Contract, Inputs, Intent, Plan, PlanOptions, Prune, plan};
+use crate::plan::{Absence, Asked, Contract, Inputs, Intent, Older, Plan, PlanOptions, Prune, plan};
 use crate::render::text::{Mode, PlanContext};
 use crate::render::{self, Verbosity};
 use crate::secrets::{Escrow, Identities, Sinks};
@@ -16,6 +16,7 @@ use crate::secrets::{Escrow, Identities, Sinks};
 use super::args::{
     DEFAULT_BASE_URL, DEFAULT_WORK_DIR, GlobalArgs, Moment, OutputFormat, PlanArgs, PlanningArgs,
 };
+use super::base;
 use super::exit::Exit;
 use super::failure::CommandError;
 use super::output::Output;
@@ -25,6 +26,7 @@ use super::validate;
 pub(super) async fn run(global: &GlobalArgs, args: &PlanArgs, output: &Output) -> Result<Exit, CommandError> {
     let format = args.planning.format;
     let Some(desired) = validate::read(global, format, output) else { return Ok(Exit::Failed) };
+    let base = base::desired(global, &args.planning, output)?;
     let session = Session::open(global, output).await?;
     let in_pipeline = std::env::var_os("CI").is_some() && !session.is_emulator();
     let purpose = Purpose {
@@ -33,7 +35,7 @@ pub(super) async fn run(global: &GlobalArgs, args: &PlanArgs, output: &Output) -
         at: args.at,
         coming_up: args.coming_up,
     };
-    let plan = make(global, &args.planning, purpose, &desired, &session).await;
+    let plan = make(global, &args.planning, purpose, &desired, base.as_ref(), &session).await;
     session.close().await;
     let plan = plan?;
     match format {
@@ -114,6 +116,15 @@ fn next_command(global: &GlobalArgs, args: &PlanningArgs, plan: &Plan) -> String
     if let Some(n) = args.max_rotations {
         words.push(format!("--max-rotations {n}"));
     }
+    for path in &args.base.base {
+        words.push(format!("--base {}", quoted(&path.display().to_string())));
+    }
+    if let Some(rev) = &args.base.base_ref {
+        words.push(format!("--base-ref {}", quoted(rev)));
+    }
+    if args.only_changed {
+        words.push("--only-changed".to_owned());
+    }
     if !args.deny_risks.is_empty() {
         let risks: Vec<&str> = args.deny_risks.iter().map(|risk| risk.word()).collect();
         words.push(format!("--deny-risk {}", risks.join(",")));
@@ -192,12 +203,13 @@ pub(super) async fn make(
     args: &PlanningArgs,
     purpose: Purpose,
     desired: &Desired,
+    base: Option<&Desired>,
     session: &Session,
 ) -> Result<Plan, CommandError> {
     let targets = targets(&args.targets, desired)?;
     let Purpose { asked, intent, at, coming_up } = purpose;
     let slots = escrow(global, args, desired)?.slots();
-    let live = read_live(desired, &slots, session).await?;
+    let live = read_live(desired, base, &slots, session).await?;
     let running = match &args.self_id {
         Some(id) => RunningKey::told(&live, &session.mask, &KeyId::new(id)).map_err(|error| {
             CommandError::new(error)
@@ -223,6 +235,8 @@ pub(super) async fn make(
         coming_up,
         intent,
         deny_risks: args.deny_risks.iter().copied().collect(),
+        base: base.cloned(),
+        older: if args.only_changed { Older::LeftOut } else { Older::Included },
     };
     let now = match at {
         None => live.now,
@@ -264,8 +278,20 @@ fn stored(desired: &Desired) -> BTreeMap<KeyAddress, Mask> {
 }
 
 /// The live keys, with what list rows do not tell about the managed ones, and the keys of the secrets that we hold.
-async fn read_live(desired: &Desired, slots: &[Escrowed], session: &Session) -> Result<Live, CommandError> {
-    let mut live = refresh(&session.reader, &Names::used_by(desired)).await.map_err(refresh_failed)?;
+async fn read_live(
+    desired: &Desired,
+    base: Option<&Desired>,
+    slots: &[Escrowed],
+    session: &Session,
+) -> Result<Live, CommandError> {
+    let mut names = Names::used_by(desired);
+    if let Some(base) = base {
+        let Names { workspaces, users, configs } = Names::used_by(base);
+        names.workspaces.extend(workspaces);
+        names.users.extend(users);
+        names.configs.extend(configs);
+    }
+    let mut live = refresh(&session.reader, &names).await.map_err(refresh_failed)?;
     if session.is_emulator() {
         // An emulator's clock is where somebody set it, which is nothing to worry about.
         live.clock_skew_seconds = 0;

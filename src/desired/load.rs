@@ -15,8 +15,10 @@ use super::files::{FileArgument, Files, Miss, Root, matching};
 use super::lower::{Lowered, Lowering, Part};
 use super::merge::{mark_inherited, merge};
 use super::policy::{self, Origin, Policy};
+use super::revision::{Revision, RevisionError};
 use super::rules;
 use super::scalar::{Plain, classify};
+use super::storage::{Disk, Storage};
 use super::world::{World, declare_templates};
 use super::yaml::{self, Content};
 use crate::diagnostic::{Diagnostic, SourceId, Sources, Span};
@@ -53,8 +55,36 @@ pub fn load(arguments: &[FileArgument], stdin: &mut dyn Read) -> Loaded {
 
 /// Reads keys files, and rules for them.
 pub fn load_with(arguments: &[FileArgument], policy: PolicyArgument<'_>, stdin: &mut dyn Read) -> Loaded {
+    load_from(&Disk, arguments, policy, stdin)
+}
+
+/// Reads keys files as a revision has them; those that it has not are left out, and with none of them there are no
+/// keys. Its rules are not asked: what counts is whether the files keep those of today.
+pub fn load_revision(arguments: &[FileArgument], revision: &Revision) -> Result<Loaded, RevisionError> {
+    let mut there = Vec::new();
+    for argument in arguments {
+        match argument {
+            FileArgument::Stdin => return Err(RevisionError::Stdin),
+            FileArgument::Path(path) if revision.has(path)? => there.push(argument.clone()),
+            FileArgument::Path(_) => {}
+        }
+    }
+    if there.is_empty() {
+        let desired = Some(Desired::default());
+        let sources = Sources::default();
+        return Ok(Loaded { desired, partial: None, diagnostics: Vec::new(), sources });
+    }
+    Ok(load_from(revision, &there, PolicyArgument::Ignored, &mut std::io::empty()))
+}
+
+fn load_from(
+    storage: &dyn Storage,
+    arguments: &[FileArgument],
+    policy: PolicyArgument<'_>,
+    stdin: &mut dyn Read,
+) -> Loaded {
     let mut out = Complaints::default();
-    let mut files = Files::new(stdin);
+    let mut files = Files::new(storage, stdin);
     let mut roots = Vec::new();
     if arguments.is_empty() {
         // Nothing asked for must not read as "no keys".
@@ -75,7 +105,7 @@ pub fn load_with(arguments: &[FileArgument], policy: PolicyArgument<'_>, stdin: 
 pub fn parse_str(name: &str, text: &str) -> Loaded {
     let mut out = Complaints::default();
     let mut nothing = std::io::empty();
-    let mut files = Files::new(&mut nothing);
+    let mut files = Files::new(&Disk, &mut nothing);
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let source = files.add(name, text.to_owned(), &mut out);
     let roots = source.map(|source| Root { source, folder: None }).into_iter().collect();
@@ -342,9 +372,9 @@ fn include(
         let fence = Rc::new(world.fence(fields, out));
         let patterns = fields.get("files").into_iter().flat_map(|entry| entry.value.texts());
         for (pattern, span) in patterns {
-            for name in found(folder, pattern, span, out) {
+            for name in found(files.storage, folder, pattern, span, out) {
                 let path = folder.join(&name);
-                let shown = if folder == Path::new(".") { &name } else { &path }.display().to_string();
+                let shown = files.storage.shown(if folder == Path::new(".") { &name } else { &path });
                 let Some(source) = files.read_file(&path, &shown, Some(span), out) else { continue };
                 let Some(mut fields) = read_fields(files, source, Position::Included, out) else { continue };
                 let mut templates = BTreeMap::new();
@@ -366,8 +396,14 @@ fn include(
     parts
 }
 
-fn found(folder: &Path, pattern: &str, span: Span, out: &mut Complaints) -> Vec<PathBuf> {
-    match matching(folder, pattern) {
+fn found(
+    storage: &dyn Storage,
+    folder: &Path,
+    pattern: &str,
+    span: Span,
+    out: &mut Complaints,
+) -> Vec<PathBuf> {
+    match matching(storage, folder, pattern) {
         Ok(found) => found,
         Err(miss) => {
             out.push(match miss {

@@ -28,10 +28,12 @@ mod lower;
 mod merge;
 mod patterns;
 mod policy;
+mod revision;
 mod rules;
 mod scalar;
 mod schema;
 mod sinks;
+mod storage;
 mod world;
 mod yaml;
 
@@ -49,9 +51,10 @@ use crate::model::{
 
 pub use codes::{EXPLANATIONS, Explanation, explain};
 pub use files::FileArgument;
-pub use load::{Loaded, PolicyArgument, load, load_with, parse_str};
+pub use load::{Loaded, PolicyArgument, load, load_revision, load_with, parse_str};
 pub use patterns::{Globs, Pattern};
 pub use policy::{Demand, Limits, Origin, Policy, Rule, Waiver};
+pub use revision::{Revision, RevisionError};
 pub use rules::{RULE_SETS, RuleId, RuleInfo, RuleSet, explain_rule, rules};
 pub use schema::{policy_schema, schema};
 pub use sinks::{Sink, SinkPathError};

@@ -40,7 +40,7 @@ use crate::model::{
 
 pub use blocked::{Blocked, BlockedReason, Candidate, Harm, Unproven};
 pub use build::plan;
-pub use cause::{Cause, Causes};
+pub use cause::{Cause, Causes, LeftOut, Older};
 pub use coming::{Coming, Event};
 pub use permissions::{LeastScopes, MissingScope, Purpose, least};
 pub use refusal::{DeniedRisk, Note, Refusal};
@@ -79,6 +79,10 @@ pub struct PlanOptions {
     pub asked: Option<Asked>,
     /// Risks that are refused.
     pub deny_risks: BTreeSet<Risk>,
+    /// The files as they were: what tells this change from what was so before.
+    pub base: Option<Desired>,
+    /// What is done about differences that the base had, too.
+    pub older: Older,
     /// How far ahead to tell what is coming up.
     pub coming_up: SignedDuration,
     /// What the plan is made for.
@@ -176,6 +180,10 @@ pub struct Plan {
     pub notes: Vec<Note>,
     /// What will happen to keys of the files in the next days, the first thing first.
     pub coming_up: Vec<Coming>,
+    /// Whether a base tells the causes.
+    pub has_base: bool,
+    /// What is not done because it is drift.
+    pub left_out: LeftOut,
 }
 
 /// One key's change.

@@ -19,7 +19,7 @@ use crate::model::{
 };
 use crate::plan::{
     Action, At, Blocked, BlockedReason, Candidate, Causes, Change, Commit, DeniedRisk, Harm, KeySnapshot,
-    MissingScope, Note, Plan, Reason, Refusal, Request, Risk, UnmentionedKey, Unproven, Waiting,
+    LeftOut, MissingScope, Note, Plan, Reason, Refusal, Request, Risk, UnmentionedKey, Unproven, Waiting,
 };
 use crate::policy::Finding;
 use crate::report::{ChangeReport, Changed, Failure, NotAttempted, Outcome, Repair, Report, Verdict};
@@ -332,6 +332,8 @@ pub(super) fn empty_plan() -> Plan {
         in_sync: 52,
         live_total: 60,
         notes: Vec::new(),
+        has_base: false,
+        left_out: LeftOut::default(),
     }
 }
 

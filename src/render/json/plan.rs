@@ -51,6 +51,17 @@ pub(super) struct PlanDocument {
     coming_up: Vec<ComingDocument>,
     /// Entries whose live key is as they say.
     in_sync: usize,
+    /// What is not done because it is drift (`--only-changed`).
+    left_out: LeftOutDocument,
+}
+
+/// What is not done because it is drift.
+#[derive(Serialize, JsonSchema)]
+struct LeftOutDocument {
+    /// Keys of which nothing else is to be done.
+    keys: usize,
+    /// Fields of all keys that stay.
+    fields: usize,
 }
 
 /// Something that will happen to a key.
@@ -216,6 +227,8 @@ pub(super) fn document(plan: &Plan) -> PlanDocument {
         seen: _,
         notes,
         coming_up,
+        has_base: _,
+        left_out,
     } = plan;
     let writes = plan.writes();
     PlanDocument {
@@ -261,6 +274,7 @@ pub(super) fn document(plan: &Plan) -> PlanDocument {
         notes: notes.iter().map(|note| words::note(note).into()).collect(),
         coming_up: coming_up.iter().map(coming_document).collect(),
         in_sync: *in_sync,
+        left_out: LeftOutDocument { keys: left_out.keys, fields: left_out.fields },
     }
 }
 

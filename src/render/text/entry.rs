@@ -3,9 +3,10 @@
 use super::PlanContext;
 use super::fields::{Field, Fields};
 use crate::diagnostic::Place;
+use crate::diff::FieldChange;
 use crate::handoff::TRANSITION;
 use crate::model::Delivery;
-use crate::plan::{Action, At, Blocked, Change, Commit, Reason, Request, Risk, Waiting};
+use crate::plan::{Action, At, Blocked, Cause, Change, Commit, Reason, Request, Risk, Waiting};
 use crate::render::calls::calls;
 use crate::render::layout::{Role, clip, columns, hanging, pad, paragraph, spaces};
 use crate::render::words::{self, Explained};
@@ -59,6 +60,7 @@ pub(super) struct Likeness {
     sinks: Vec<String>,
     resets_usage: bool,
     usage_risks: Vec<Risk>,
+    causes: Option<String>,
     running_key: bool,
 }
 
@@ -104,11 +106,28 @@ fn fields(change: &Change, context: &PlanContext<'_>, style: &Style) -> Vec<Fiel
             | Action::Rotate
             | Action::Delete => shown.of_update(field, change.action == Action::Adopt),
         })
-        .map(|field| {
+        .zip(&change.fields)
+        .map(|(field, of)| {
             let risks = risks(change, At::Field(field.name));
-            field.with_risks(risks)
+            field.with_risks(risks).with_cause(odd_cause(change, of))
         })
         .collect()
+}
+
+/// What a field comes of, where that is not what the reader takes for granted: the rest of its entry is this change.
+fn odd_cause(change: &Change, field: &FieldChange) -> Option<Cause> {
+    let part = match field {
+        FieldChange::Mark { .. } => "mark",
+        other => other.field(),
+    };
+    change.causes.of(part).filter(|cause| change.causes.is_mixed() && *cause != Cause::ThisChange)
+}
+
+/// What stands at the right: the cause, the place.
+fn right_side(change: &Change) -> Option<String> {
+    let parts: Vec<String> =
+        words::causes(&change.causes).into_iter().chain(change.place.as_ref().map(place)).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// What to look at where this stands.
@@ -137,6 +156,7 @@ impl Likeness {
                 .unwrap_or_default(),
             resets_usage: matches!(change.reason, Some(Reason::UsageResetDue { .. })),
             usage_risks: risks(change, At::Usage),
+            causes: words::causes(&change.causes),
             running_key: change.running_key,
         })
     }
@@ -150,7 +170,7 @@ impl Entry {
     /// One change.
     pub(super) fn of_change(change: &Change, context: &PlanContext<'_>, style: &Style) -> Self {
         let mut entry = Self::titled(change.action, name(&change.address.within_group()));
-        entry.place = change.place.as_ref().map(place);
+        entry.place = right_side(change);
         entry.body.extend(fields(change, context, style).into_iter().map(Line::Field));
         if let Some(commit) = commit(change) {
             let lines = commit.deliveries.iter().map(delivery).collect();
@@ -233,10 +253,11 @@ impl Entry {
 
     /// Several changes that are alike, with their names.
     pub(super) fn of_alike(alike: Likeness, count: usize, names: String) -> Self {
-        let Likeness { action, fields, sinks, resets_usage, usage_risks, running_key } = alike;
+        let Likeness { action, fields, sinks, resets_usage, usage_risks, causes, running_key } = alike;
         let adoption = action == Action::Adopt;
         let mut entry =
             Self::titled(action, if adoption { names.clone() } else { words::count(count, "key") });
+        entry.place = causes;
         entry.body.extend(fields.into_iter().map(Line::Field));
         if resets_usage {
             let lines = vec!["set to 0".to_owned()];

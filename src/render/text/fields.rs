@@ -9,9 +9,9 @@ use super::limits;
 use super::texts;
 use crate::diff::FieldChange;
 use crate::model::{ConfigId, Mark, RotationPolicy};
-use crate::plan::Risk;
+use crate::plan::{Cause, Risk};
 use crate::render::layout::Role;
-use crate::render::words::span_ms;
+use crate::render::words::{self, span_ms};
 use crate::render::{Style, escape};
 
 /// One field: its name, and its lines beside and below it. Everything is escaped.
@@ -30,6 +30,14 @@ impl Field {
 
     pub(super) fn with_risks(self, risks: Vec<Risk>) -> Self {
         Self { risks, ..self }
+    }
+
+    /// Says what the field comes of, at the end of its first line.
+    pub(super) fn with_cause(mut self, cause: Option<Cause>) -> Self {
+        if let (Some(cause), Some(first)) = (cause, self.lines.first_mut()) {
+            first.push_str(&format!(" ({})", words::cause(cause)));
+        }
+        self
     }
 }
 

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::diagnostic::Place;
 use crate::handoff::Why;
-use crate::plan::{Action, Event, Reason};
+use crate::plan::{Action, Cause, Causes, Event, Reason};
 use crate::report::{NotAttempted, Repair};
 
 pub(super) use blocked::blocked;
@@ -89,6 +89,21 @@ pub(super) const ACTIONS: [Action; 7] = [
     Action::Delete,
     Action::Adopt,
 ];
+
+/// What a difference comes of.
+pub(super) fn cause(cause: Cause) -> &'static str {
+    match cause {
+        Cause::ThisChange => "this change",
+        Cause::Drift => "drift",
+        Cause::Due => "due",
+    }
+}
+
+/// What a whole change comes of: `this change`, `this change and drift`; nothing if it is not known.
+pub(super) fn causes(causes: &Causes) -> Option<String> {
+    let words: Vec<&str> = causes.all().into_iter().map(cause).collect();
+    (!words.is_empty()).then(|| words.join(" and "))
+}
 
 /// Why a change is made, where its fields do not say it.
 pub(super) fn reason(reason: &Reason) -> (&'static str, String) {
