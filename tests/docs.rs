@@ -246,6 +246,9 @@ fn every_option_that_the_documents_name_exists() {
         "rotate",
         "revoke",
         "import",
+        "list",
+        "show",
+        "explain",
         "emulator",
         "schema",
         "completions",
@@ -255,6 +258,7 @@ fn every_option_that_the_documents_name_exists() {
     }
     for document in [
         "README.md",
+        "docs/auditing.md",
         "docs/emulator.md",
         "docs/json.md",
         "docs/diagnostics.md",

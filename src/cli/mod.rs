@@ -9,11 +9,14 @@ mod emulator;
 mod exit;
 mod failure;
 mod import;
+mod list;
 mod output;
+mod permissions;
 mod planning;
 mod reference;
 mod rehearsal;
 mod session;
+mod show;
 mod validate;
 
 use std::ffi::OsString;
@@ -54,7 +57,10 @@ fn execute(cli: Cli) -> Exit {
         Command::Apply(args) => args.planning.format,
         Command::Rotate(args) => args.apply.planning.format,
         Command::Revoke(args) => args.apply.planning.format,
+        Command::List(args) => args.error_format(),
+        Command::Show(args) => args.format,
         Command::Import(_)
+        | Command::Explain(_)
         | Command::Emulator(_)
         | Command::Schema(_)
         | Command::Completions(_)
@@ -77,6 +83,9 @@ fn execute(cli: Cli) -> Exit {
                 apply::run(&global, &args, Some(Asked::Revoke), &output).await
             }
             Command::Import(args) => import::run(&global, &args, &output).await,
+            Command::List(args) => list::run(&global, &args, &output).await,
+            Command::Show(args) => show::run(&global, &args, &output).await,
+            Command::Explain(args) => Ok(permissions::run(&global, &args, &output)),
             Command::Emulator(args) => emulator::run(&global, args, &output).await,
             Command::Schema(args) => reference::schema(args.of, &output),
             Command::Completions(args) => Ok(reference::completions(args.shell, &output)),
@@ -140,6 +149,9 @@ const NEIGHBOURS: &[(&str, &str)] = &[
     ("dump", "portkey-sync import"),
     ("pull", "portkey-sync import"),
     ("export", "portkey-sync import"),
+    ("ls", "portkey-sync list"),
+    ("get", "portkey-sync list"),
+    ("describe", "portkey-sync show"),
     ("--auto-approve", "--yes"),
     ("-auto-approve", "--yes"),
     ("--force", "--yes"),

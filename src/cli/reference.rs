@@ -17,6 +17,8 @@ pub(super) fn schema(of: SchemaOf, output: &Output) -> Result<Exit, CommandError
         SchemaOf::Plan => published("plan.schema.json"),
         SchemaOf::Report => published("report.schema.json"),
         SchemaOf::Diagnostics => published("diagnostics.schema.json"),
+        SchemaOf::List => published("list.schema.json"),
+        SchemaOf::Show => published("show.schema.json"),
         SchemaOf::Error => published("error.schema.json"),
         SchemaOf::Policy => desired::policy_schema(),
     };

@@ -10,9 +10,11 @@
 mod creating;
 mod delivering;
 mod emulating;
+mod foresight;
 mod harness;
 mod interrupting;
 mod leaks;
+mod listing;
 mod policies;
 mod quickstart;
 mod reading;

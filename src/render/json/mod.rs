@@ -4,6 +4,7 @@
 //! Text in here is as it came: JSON has escapes of its own, and a program wants the real name.
 
 mod error;
+mod inventory;
 mod plan;
 mod report;
 mod words;
@@ -18,6 +19,7 @@ use serde_json::Value;
 
 use super::words::Explained;
 use crate::diagnostic::{Diagnostic, Place, Sources};
+use crate::inventory::{Holding, Sight};
 use crate::plan::{Action, Plan};
 use crate::report::Report;
 
@@ -44,11 +46,29 @@ pub fn diagnostics(diagnostics: &[Diagnostic], sources: &Sources) -> String {
     pretty(&error::diagnostics_document(diagnostics, sources))
 }
 
+/// Live keys. `live` counts all that were seen.
+pub fn list(
+    organisation: Option<&str>,
+    now: jiff::Timestamp,
+    live: usize,
+    sight: &Sight,
+    holdings: &[&Holding<'_>],
+) -> String {
+    pretty(&inventory::list_document(organisation, now, live, sight, holdings))
+}
+
+/// One live key.
+pub fn key(organisation: Option<&str>, now: jiff::Timestamp, holding: &Holding<'_>) -> String {
+    pretty(&inventory::show_document(organisation, now, holding))
+}
+
 /// The JSON Schema of each document, with the name of the file in `docs/` that publishes it.
 pub fn schemas() -> Vec<(&'static str, Value)> {
     vec![
         ("plan.schema.json", schema::<plan::PlanDocument>()),
         ("report.schema.json", schema::<report::ReportDocument>()),
+        ("list.schema.json", schema::<inventory::ListDocument>()),
+        ("show.schema.json", schema::<inventory::ShowDocument>()),
         ("error.schema.json", schema::<error::ErrorDocument>()),
         ("diagnostics.schema.json", schema::<error::DiagnosticsDocument>()),
     ]

@@ -1,5 +1,6 @@
 //! Whole outputs, as a reader sees them.
 
+mod coming;
 mod diagnostics;
 mod hostile;
 mod plan;
