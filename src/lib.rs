@@ -17,6 +17,7 @@ pub mod diff;
 pub mod emulator;
 pub mod handoff;
 pub mod import;
+pub mod inventory;
 mod killpoint;
 pub mod live;
 pub mod model;

@@ -261,6 +261,9 @@ fn every_option_that_the_documents_name_exists() {
         "rotate",
         "revoke",
         "import",
+        "list",
+        "show",
+        "explain",
         "emulator",
         "schema",
         "completions",
@@ -270,6 +273,7 @@ fn every_option_that_the_documents_name_exists() {
     }
     for document in [
         "README.md",
+        "docs/auditing.md",
         "docs/emulator.md",
         "docs/json.md",
         "docs/formats.md",

@@ -27,10 +27,25 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("policy", &["model", "diagnostic", "scopes", "desired"]),
     ("live", &["model", "api"]),
     ("diff", &["model", "diagnostic", "desired", "live"]),
+    ("inventory", &["model", "diagnostic", "scopes", "desired", "live", "diff"]),
     ("plan", &["model", "diagnostic", "scopes", "desired", "policy", "live", "diff", "handoff"]),
     ("report", &["model", "plan"]),
     ("apply", &["model", "api", "live", "diff", "plan", "report", "secrets", "handoff"]),
-    ("render", &["model", "diagnostic", "scopes", "desired", "policy", "diff", "plan", "report", "handoff"]),
+    (
+        "render",
+        &[
+            "model",
+            "diagnostic",
+            "scopes",
+            "desired",
+            "policy",
+            "diff",
+            "plan",
+            "report",
+            "handoff",
+            "inventory",
+        ],
+    ),
     ("import", &["model", "diagnostic", "scopes", "desired", "live"]),
     (
         "cli",
@@ -50,13 +65,15 @@ const MAY_SEE: &[(&str, &[&str])] = &[
             "handoff",
             "render",
             "import",
+            "inventory",
             "emulator",
         ],
     ),
 ];
 
 /// Who computes only: no clock, no file, no network, no chance.
-const PURE: &[&str] = &["model", "scopes", "policy", "diff", "plan", "report", "render", "import"];
+const PURE: &[&str] =
+    &["model", "scopes", "policy", "diff", "plan", "report", "render", "import", "inventory"];
 
 /// What would make a module impure.
 const IMPURE: &[&str] = &[

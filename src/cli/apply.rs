@@ -22,6 +22,7 @@ use super::exit::Exit;
 use super::failure::CommandError;
 use super::formats::ApplyFormat;
 use super::output::Output;
+use super::planning::Purpose;
 use super::session::Session;
 use super::{planning, validate};
 
@@ -66,12 +67,13 @@ async fn run_with(
     // Before the plan: what an earlier run left is looked at, and finished, by one run at a time.
     let _lock = WorkLock::take(&global.work_dir).map_err(lock_failed)?;
     Escrow::at(&global.work_dir).sweep();
-    let mut plan = planning::make(global, &args.planning, asked, desired, base, session).await?;
+    let mut plan =
+        planning::make(global, &args.planning, Purpose::apply(asked), desired, base, session).await?;
     while let Some(until) = plan.waits_until().filter(|_| args.wait) {
         let left = Duration::try_from(until.duration_since(plan.now)).unwrap_or_default();
         output.talk(&format!("waiting until {until}\n"));
         tokio::time::sleep(left + Duration::from_secs(1)).await;
-        plan = planning::make(global, &args.planning, asked, desired, base, session).await?;
+        plan = planning::make(global, &args.planning, Purpose::apply(asked), desired, base, session).await?;
     }
     match format {
         ApplyFormat::Text => {

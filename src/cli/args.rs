@@ -49,6 +49,12 @@ pub(super) enum Command {
     Revoke(RevokeArgs),
     /// Write a keys file from the live keys; changes nothing
     Import(ImportArgs),
+    /// List live keys: who can do what, what never expires, what no file mentions
+    List(super::list::ListArgs),
+    /// Show everything that is known of one live key
+    Show(super::show::ShowArgs),
+    /// Explain the scopes that a key needs for these files
+    Explain(super::permissions::ExplainArgs),
     /// Serve a local Portkey Admin API, for tests and rehearsals
     Emulator(EmulatorArgs),
     /// Print a JSON Schema of what is read or published
@@ -256,6 +262,35 @@ pub(super) struct PlanArgs {
     /// End with 2 if there are changes
     #[arg(long)]
     pub(super) detailed_exitcode: bool,
+    /// Plan as of another moment: RFC 3339, a date, or a length of time from now, as in +30d
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(super) at: Option<Moment>,
+    /// How far ahead to tell what is coming up
+    #[arg(long, value_name = "DURATION", value_parser = days, default_value = "14d")]
+    pub(super) coming_up: jiff::SignedDuration,
+}
+
+/// A moment to plan for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    At(jiff::Timestamp),
+    /// Counted from the server's now.
+    After(jiff::SignedDuration),
+}
+
+/// `2026-12-24`, `2026-12-24T10:00:00Z`, `+30d`.
+fn moment(text: &str) -> Result<Moment, String> {
+    if let Some(length) = text.strip_prefix('+') {
+        return days(length).map(Moment::After);
+    }
+    if let Ok(at) = text.parse::<jiff::Timestamp>() {
+        return Ok(Moment::At(at));
+    }
+    let midnight = text.parse::<jiff::civil::Date>().ok().filter(|_| text.len() == "2026-12-24".len());
+    midnight
+        .and_then(|date| jiff::tz::TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok())
+        .map(Moment::At)
+        .ok_or_else(|| format!("`{text}` is no moment such as 2026-12-24, 2026-12-24T10:00:00Z or +30d"))
 }
 
 #[derive(Debug, Args)]
@@ -365,6 +400,10 @@ pub(super) enum SchemaOf {
     Diagnostics,
     /// Other errors with `--format json`
     Error,
+    /// `list --format json`
+    List,
+    /// `show ADDRESS --format json`
+    Show,
     /// A policy file, for --policy
     Policy,
 }
@@ -396,6 +435,17 @@ fn transition(text: &str) -> Result<jiff::SignedDuration, String> {
         return Err("Portkey lets the previous secret live for 30 minutes at least".to_owned());
     }
     Ok(length)
+}
+
+/// `12h`, `30d`, `2w`: a length in days, of 24 hours each.
+pub(super) fn days(text: &str) -> Result<jiff::SignedDuration, String> {
+    let length = text
+        .parse::<jiff::Span>()
+        .ok()
+        .and_then(|span| span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok());
+    length
+        .filter(|length| !length.is_negative())
+        .ok_or_else(|| format!("`{text}` is not a length of time such as 12h, 30d or 2w"))
 }
 
 /// `500ms`, `30s`, `2m`, `1h30m`.

@@ -62,6 +62,23 @@ pub(super) enum ApplyFormat {
     Jsonl,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ShowFormat {
+    /// For people
+    Text,
+    /// For programs; covers errors too
+    Json,
+}
+
+impl From<ShowFormat> for OutputFormat {
+    fn from(format: ShowFormat) -> Self {
+        match format {
+            ShowFormat::Text => Self::Text,
+            ShowFormat::Json => Self::Json,
+        }
+    }
+}
+
 impl From<ValidateFormat> for OutputFormat {
     fn from(format: ValidateFormat) -> Self {
         match format {

@@ -128,7 +128,7 @@ async fn readable_names(session: &Session, options: &mut ImportOptions, output: 
     }
 }
 
-async fn every_page<T, F, Fut>(read: F) -> Result<Vec<T>, ApiError>
+pub(super) async fn every_page<T, F, Fut>(read: F) -> Result<Vec<T>, ApiError>
 where
     F: Fn(u32) -> Fut,
     Fut: Future<Output = Result<Page<T>, ApiError>>,

@@ -10,11 +10,14 @@ mod exit;
 mod failure;
 mod formats;
 mod import;
+mod list;
 mod output;
+mod permissions;
 mod planning;
 mod reference;
 mod rehearsal;
 mod session;
+mod show;
 mod validate;
 
 use std::ffi::OsString;
@@ -56,7 +59,10 @@ fn execute(cli: Cli) -> Exit {
         Command::Apply(args) => args.format.into(),
         Command::Rotate(args) => args.apply.format.into(),
         Command::Revoke(args) => args.apply.format.into(),
+        Command::List(args) => args.error_format(),
+        Command::Show(args) => args.format.into(),
         Command::Import(_)
+        | Command::Explain(_)
         | Command::Emulator(_)
         | Command::Schema(_)
         | Command::Completions(_)
@@ -79,6 +85,9 @@ fn execute(cli: Cli) -> Exit {
                 apply::run(&global, &args, Some(Asked::Revoke), &output).await
             }
             Command::Import(args) => import::run(&global, &args, &output).await,
+            Command::List(args) => list::run(&global, &args, &output).await,
+            Command::Show(args) => show::run(&global, &args, &output).await,
+            Command::Explain(args) => Ok(permissions::run(&global, &args, &output)),
             Command::Emulator(args) => emulator::run(&global, args, &output).await,
             Command::Schema(args) => reference::schema(args.of, &output),
             Command::Completions(args) => Ok(reference::completions(args.shell, &output)),
@@ -134,6 +143,9 @@ const NEIGHBOURS: &[(&str, &str)] = &[
     ("dump", "portkey-sync import"),
     ("pull", "portkey-sync import"),
     ("export", "portkey-sync import"),
+    ("ls", "portkey-sync list"),
+    ("get", "portkey-sync list"),
+    ("describe", "portkey-sync show"),
     ("--auto-approve", "--yes"),
     ("-auto-approve", "--yes"),
     ("--force", "--yes"),

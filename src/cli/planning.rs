@@ -2,16 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
+
 use crate::desired::Desired;
 use crate::diff::needs_hydration;
 use crate::live::{Live, Names, RefreshError, RunningKey, hydrate, look_for, refresh};
 use crate::model::{Escrowed, KeyAddress, KeyId, Mask, Target};
-use crate::plan::{Absence, Asked, Contract, Inputs, Older, Plan, PlanOptions, Prune, plan};
+use crate::plan::{Absence, Asked, Contract, Inputs, Intent, Older, Plan, PlanOptions, Prune, plan};
 use crate::render::text::{Mode, PlanContext};
 use crate::render::{self, Verbosity, markdown};
 use crate::secrets::{Escrow, Identities, Sinks};
 
-use super::args::{DEFAULT_BASE_URL, DEFAULT_WORK_DIR, GlobalArgs, PlanArgs, PlanningArgs};
+use super::args::{DEFAULT_BASE_URL, DEFAULT_WORK_DIR, GlobalArgs, Moment, PlanArgs, PlanningArgs};
 use super::base;
 use super::exit::Exit;
 use super::failure::CommandError;
@@ -24,7 +26,14 @@ pub(super) async fn run(global: &GlobalArgs, args: &PlanArgs, output: &Output) -
     let Some(desired) = validate::read(global, args.format.into(), output) else { return Ok(Exit::Failed) };
     let base = base::desired(global, &args.planning, output)?;
     let session = Session::open(global, output).await?;
-    let plan = make(global, &args.planning, None, &desired, base.as_ref(), &session).await;
+    let in_pipeline = std::env::var_os("CI").is_some() && !session.is_emulator();
+    let purpose = Purpose {
+        asked: None,
+        intent: if in_pipeline { Intent::LookInPipeline } else { Intent::Look },
+        at: args.at,
+        coming_up: args.coming_up,
+    };
+    let plan = make(global, &args.planning, purpose, &desired, base.as_ref(), &session).await;
     session.close().await;
     let plan = plan?;
     let files = validate::files_name(global);
@@ -168,16 +177,36 @@ fn quoted(word: &str) -> String {
     }
 }
 
+/// What a plan is made for, besides the options that every plan has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Purpose {
+    pub(super) asked: Option<Asked>,
+    pub(super) intent: Intent,
+    pub(super) at: Option<Moment>,
+    pub(super) coming_up: SignedDuration,
+}
+
+impl Purpose {
+    /// A plan that is applied now.
+    pub(super) fn apply(asked: Option<Asked>) -> Self {
+        Self { asked, intent: Intent::Apply, at: None, coming_up: COMING_UP }
+    }
+}
+
+/// How far ahead a plan tells what is coming up: the default of `--coming-up`.
+const COMING_UP: SignedDuration = SignedDuration::from_hours(14 * 24);
+
 /// Reads what is live and plans.
 pub(super) async fn make(
     global: &GlobalArgs,
     args: &PlanningArgs,
-    asked: Option<Asked>,
+    purpose: Purpose,
     desired: &Desired,
     base: Option<&Desired>,
     session: &Session,
 ) -> Result<Plan, CommandError> {
     let targets = targets(&args.targets, desired)?;
+    let Purpose { asked, intent, at, coming_up } = purpose;
     let slots = escrow(global, args, desired)?.slots();
     let live = read_live(desired, base, &slots, session).await?;
     let running = match &args.self_id {
@@ -202,11 +231,21 @@ pub(super) async fn make(
         slots,
         prove: args.verify_secrets,
         asked,
+        coming_up,
+        intent,
         deny_risks: args.deny_risks.iter().copied().collect(),
         base: base.cloned(),
         older: if args.only_changed { Older::LeftOut } else { Older::Included },
     };
-    Ok(plan(&Inputs { desired, live: &live, running: &running, now: live.now, options: &options }))
+    let now = match at {
+        None => live.now,
+        Some(Moment::At(at)) => at,
+        Some(Moment::After(length)) => live
+            .now
+            .checked_add(length)
+            .map_err(|error| CommandError::new(error).code("usage").exit(Exit::Usage))?,
+    };
+    Ok(plan(&Inputs { desired, live: &live, running: &running, now, options: &options }))
 }
 
 /// The escrow in the work folder, as the files want it kept.

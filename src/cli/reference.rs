@@ -18,6 +18,8 @@ pub(super) fn schema(of: SchemaOf, output: &Output) -> Result<Exit, CommandError
         SchemaOf::Report => published("report.schema.json"),
         SchemaOf::Events => published("events.schema.json"),
         SchemaOf::Diagnostics => published("diagnostics.schema.json"),
+        SchemaOf::List => published("list.schema.json"),
+        SchemaOf::Show => published("show.schema.json"),
         SchemaOf::Error => published("error.schema.json"),
         SchemaOf::Policy => desired::policy_schema(),
     };

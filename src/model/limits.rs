@@ -122,6 +122,9 @@ pub struct RateLimit {
 pub struct Amount(f64);
 
 impl Amount {
+    /// Nothing; as a limit it is not enforced.
+    pub const ZERO: Self = Self(0.0);
+
     /// Takes a finite amount that is not negative.
     pub fn new(value: f64) -> Option<Self> {
         (value.is_finite() && value >= 0.0).then_some(Self(value))

@@ -9,8 +9,8 @@ use super::replacing::{self, Former};
 use super::secret::{self, Rival};
 use super::{
     Action, Asked, Blocked, BlockedReason, Candidate, Causes, Change, DESCRIPTION_LIMIT, Harm, Inputs,
-    KeySnapshot, LeftOut, Older, Plan, Prune, Reason, Request, UnmentionedKey, Waiting, guards, marks, notes,
-    rename, request, risk, rules,
+    KeySnapshot, LeftOut, Older, Plan, Prune, Reason, Request, UnmentionedKey, Waiting, coming, guards,
+    marks, notes, permissions, rename, request, risk, rules,
 };
 use crate::desired::{DesiredKey, Presence};
 use crate::diagnostic::nearest;
@@ -113,11 +113,14 @@ fn plan_for(inputs: &Inputs<'_>, diff: &Diff<'_>, rivals: Vec<Rival>) -> Plan {
 
     let mut notes = notes::notes(inputs, &changes);
     notes.extend(warned);
+    permissions::tell(inputs, &changes, &mut refusals, &mut notes);
+    let coming_up = coming::coming_up(inputs, diff, &changes, &is_chosen);
     let settled = secret::spent(inputs);
     let seen = live.keys.keys().cloned().chain(rivals.into_iter().map(|rival| rival.key.id)).collect();
     Plan {
         organisation: live.organisation.clone(),
         now,
+        read_at: live.now,
         running_key: running.only(live).map(|key| key.name.clone()),
         changes,
         waiting,
@@ -130,6 +133,7 @@ fn plan_for(inputs: &Inputs<'_>, diff: &Diff<'_>, rivals: Vec<Rival>) -> Plan {
         settled,
         seen,
         notes,
+        coming_up,
         has_base: base.is_some(),
         left_out,
     }

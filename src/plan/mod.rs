@@ -7,9 +7,13 @@
 mod blocked;
 mod build;
 mod cause;
+mod coming;
+#[cfg(test)]
+mod foresight_tests;
 mod guards;
 mod marks;
 mod notes;
+mod permissions;
 mod refusal;
 mod rename;
 mod replacing;
@@ -39,6 +43,8 @@ use crate::model::{
 pub use blocked::{Blocked, BlockedReason, Candidate, Harm, Unproven};
 pub use build::plan;
 pub use cause::{Cause, Causes, LeftOut, Older};
+pub use coming::{Coming, Event};
+pub use permissions::{LeastScopes, MissingScope, Purpose, least};
 pub use refusal::{DeniedRisk, Note, Refusal};
 pub use review::{Review, review};
 pub use risk::{At, Risk, RiskAt, assess};
@@ -80,6 +86,22 @@ pub struct PlanOptions {
     pub base: Option<Desired>,
     /// What is done about differences that the base had, too.
     pub older: Older,
+    /// How far ahead to tell what is coming up.
+    pub coming_up: SignedDuration,
+    /// What the plan is made for.
+    pub intent: Intent,
+}
+
+/// What a plan is made for: who only looks needs no scope to write, and should have none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Intent {
+    /// To be looked at.
+    #[default]
+    Look,
+    /// To be looked at by a pipeline, whose key should not be able to write.
+    LookInPipeline,
+    /// To be applied: without the scopes for all of it, nothing is written.
+    Apply,
 }
 
 /// What somebody asks for by name.
@@ -131,8 +153,10 @@ pub enum Contract {
 pub struct Plan {
     /// Whose keys these are.
     pub organisation: Option<OrganisationId>,
-    /// The server's time for which the plan was made.
+    /// The moment for which the plan was made, by the server's clock.
     pub now: Timestamp,
+    /// When the live keys were read. Not [`now`](Self::now) if the plan is as of another moment.
+    pub read_at: Timestamp,
     /// The name of the key that read, if it is known.
     pub running_key: Option<String>,
     /// Sorted by address.
@@ -157,6 +181,8 @@ pub struct Plan {
     pub seen: BTreeSet<KeyId>,
     /// What else a person should know.
     pub notes: Vec<Note>,
+    /// What will happen to keys of the files in the next days, the first thing first.
+    pub coming_up: Vec<Coming>,
     /// Whether a base tells the causes.
     pub has_base: bool,
     /// What is not done because it is drift.
@@ -378,6 +404,11 @@ pub struct Inputs<'a> {
 }
 
 impl Plan {
+    /// Whether this is the plan of another moment than the one at which the keys were read.
+    pub fn is_hypothetical(&self) -> bool {
+        self.now != self.read_at
+    }
+
     /// How many writes apply will make: POST, PUT, DELETE.
     pub fn writes(&self) -> Writes {
         let mut writes = Writes::default();

@@ -1,6 +1,6 @@
 //! Why nothing at all is written, and what else a person should know.
 
-use super::{At, Risk};
+use super::{At, MissingScope, Risk};
 use crate::model::{Escrowed, KeyAddress, OrganisationId};
 use crate::policy::Finding;
 
@@ -44,6 +44,13 @@ pub enum Refusal {
         /// What.
         oddities: Vec<String>,
     },
+    /// The running key may not do all of it: a part would be done, and the rest fail.
+    MissingScopes {
+        /// The running key's name.
+        key: String,
+        /// What it lacks.
+        missing: Vec<MissingScope>,
+    },
     /// A rule is broken, or a waiver is none.
     Policy {
         /// One at least, all of one code and one policy.
@@ -86,6 +93,25 @@ pub enum Note {
     ListUnstable,
     /// The escrow holds a secret that nothing in the files delivers.
     HeldWithoutKey(Escrowed),
+    /// The key that plans could not apply this, which is as it should be.
+    MissingScopes {
+        /// The running key's name.
+        key: String,
+        /// What it lacks.
+        missing: Vec<MissingScope>,
+    },
+    /// The running key holds one of two scopes, and which of them a rotation needs is documented both ways.
+    RotateScopeDoubtful {
+        /// The running key's name.
+        key: String,
+        /// What it lacks.
+        missing: Vec<MissingScope>,
+    },
+    /// A pipeline plans with a key that could change keys.
+    KeyCanWrite {
+        /// The running key's name.
+        key: String,
+    },
     /// A rule is broken that only warns.
     Policy {
         /// One at least, all of one code and one policy.

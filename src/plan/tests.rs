@@ -9,7 +9,7 @@ use crate::desired::parse_str;
 use crate::live::Live;
 use crate::model::Target;
 
-const NOW: &str = "2026-11-22T10:00:00Z";
+pub(super) const NOW: &str = "2026-11-22T10:00:00Z";
 const WORKSPACE: &str = "5d0c1f0a-7a3e-4a52-9d55-0b6f7e1a2b3c";
 
 /// The key that the tool runs with: it may list everything.
@@ -25,7 +25,7 @@ fn runner() -> Value {
 
 /// A live row with nothing set; the id is made from the name.
 #[expect(clippy::needless_pass_by_value, reason = "every caller makes it in place")]
-fn row(name: &str, with: Value) -> Value {
+pub(super) fn row(name: &str, with: Value) -> Value {
     let mut row = json!({
         "id": id(name), "key": "ab*****xyz", "name": name, "description": null, "type": "workspace-service",
         "organisation_id": "org-1", "workspace_id": WORKSPACE, "user_id": null, "status": "active",
@@ -47,13 +47,13 @@ fn id(name: &str) -> String {
     format!("{text}-0000-4000-8000-000000000000")
 }
 
-struct Case {
+pub(super) struct Case {
     yaml: String,
-    rows: Vec<Value>,
+    pub(super) rows: Vec<Value>,
     options: PlanOptions,
 }
 
-fn case(yaml: &str, mut rows: Vec<Value>) -> Case {
+pub(super) fn case(yaml: &str, mut rows: Vec<Value>) -> Case {
     rows.push(runner());
     Case {
         yaml: format!("version: 1\nworkspaces: {{w: {WORKSPACE}}}\n{yaml}"),
@@ -63,12 +63,17 @@ fn case(yaml: &str, mut rows: Vec<Value>) -> Case {
 }
 
 impl Case {
-    fn with(mut self, change: impl FnOnce(&mut PlanOptions)) -> Self {
+    pub(super) fn with(mut self, change: impl FnOnce(&mut PlanOptions)) -> Self {
         change(&mut self.options);
         self
     }
 
-    fn plan(self) -> Plan {
+    pub(super) fn plan(self) -> Plan {
+        self.plan_at(NOW)
+    }
+
+    /// As of another moment than the one at which the keys were read.
+    pub(super) fn plan_at(self, now: &str) -> Plan {
         let loaded = parse_str("keys.yaml", &self.yaml);
         let mut desired = loaded.desired.unwrap_or_else(|| {
             let messages: Vec<_> = loaded.diagnostics.iter().map(|found| &found.message).collect();
@@ -83,7 +88,7 @@ impl Case {
             desired: &desired,
             live: &live,
             running: &running,
-            now: live.now,
+            now: now.parse().unwrap(),
             options: &self.options,
         })
     }
@@ -121,7 +126,7 @@ fn lines(plan: &Plan) -> Vec<String> {
     lines
 }
 
-fn one(fields: &str) -> String {
+pub(super) fn one(fields: &str) -> String {
     format!("keys:\n- {{name: a, workspace_id: w, scopes: [completions.write], {fields}}}\n")
 }
 

@@ -19,7 +19,7 @@ use crate::model::{
 };
 use crate::plan::{
     Action, At, Blocked, BlockedReason, Candidate, Causes, Change, Commit, DeniedRisk, Harm, KeySnapshot,
-    LeftOut, Note, Plan, Reason, Refusal, Request, Risk, UnmentionedKey, Unproven, Waiting,
+    LeftOut, MissingScope, Note, Plan, Reason, Refusal, Request, Risk, UnmentionedKey, Unproven, Waiting,
 };
 use crate::policy::Finding;
 use crate::report::{ChangeReport, Changed, Failure, NotAttempted, Outcome, Repair, Report, Verdict};
@@ -320,6 +320,8 @@ pub(super) fn empty_plan() -> Plan {
         seen: BTreeSet::new(),
         organisation: Some(OrganisationId::new("a1b2c3d4-5e6f-4a7b-8c9d-0e1f2a3b4c5d")),
         now: time("2026-11-22T10:04:31Z"),
+        read_at: time("2026-11-22T10:04:31Z"),
+        coming_up: Vec::new(),
         running_key: Some("ci-plan".to_owned()),
         changes: Vec::new(),
         waiting: Vec::new(),
@@ -424,6 +426,7 @@ pub(super) fn all_refusals() -> Vec<Refusal> {
         Refusal::PruneWithBlocked { blocked: 1 },
         Refusal::PruneOfUnstableList,
         Refusal::UnknownContract { oddities: vec!["keys have a field `colour`".to_owned()] },
+        Refusal::MissingScopes { key: "ci-plan".to_owned(), missing: missing_scopes() },
         Refusal::Policy { findings: vec![never_ends(1)] },
         Refusal::Policy { findings: (1..=12).map(of_policy_file).collect() },
         Refusal::Policy { findings: vec![waiver_trouble(codes::POLICY_WAIVER_EXPIRED)] },
@@ -441,6 +444,11 @@ pub(super) fn all_refusals() -> Vec<Refusal> {
     ]
 }
 
+fn missing_scopes() -> Vec<MissingScope> {
+    let keys = ["ws-a/a", "ws-a/b", "ws-a/c", "ws-b/d", "ws-b/e"].map(address).into();
+    vec![MissingScope { scope: "workspace_service_api_keys.update".to_owned(), keys }]
+}
+
 pub(super) fn all_notes() -> Vec<Note> {
     vec![
         Note::ClockSkew { seconds: 73 },
@@ -451,6 +459,9 @@ pub(super) fn all_notes() -> Vec<Note> {
         Note::RunningKeyUncertain { candidates: 0 },
         Note::RunningKeyUncertain { candidates: 3 },
         Note::ListUnstable,
+        Note::MissingScopes { key: "ci-plan".to_owned(), missing: missing_scopes() },
+        Note::RotateScopeDoubtful { key: "ci-plan".to_owned(), missing: missing_scopes() },
+        Note::KeyCanWrite { key: "ci-plan".to_owned() },
         Note::Policy { findings: (1..=12).map(never_ends).collect() },
         Note::Policy { findings: vec![waiver_trouble(codes::POLICY_WAIVER_UNUSED)] },
     ]

@@ -10,10 +10,12 @@
 mod creating;
 mod delivering;
 mod emulating;
+mod foresight;
 mod formats;
 mod harness;
 mod interrupting;
 mod leaks;
+mod listing;
 mod policies;
 mod quickstart;
 mod reading;

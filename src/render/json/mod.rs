@@ -5,6 +5,7 @@
 
 mod error;
 mod events;
+mod inventory;
 mod plan;
 mod report;
 mod words;
@@ -19,6 +20,7 @@ use serde_json::Value;
 
 use super::words::Explained;
 use crate::diagnostic::{Diagnostic, Place, Sources};
+use crate::inventory::{Holding, Sight};
 use crate::plan::{Action, Plan, Review};
 use crate::report::{Event, Report};
 
@@ -97,11 +99,29 @@ fn line(event: events::EventBody) -> String {
     text
 }
 
+/// Live keys. `live` counts all that were seen.
+pub fn list(
+    organisation: Option<&str>,
+    now: jiff::Timestamp,
+    live: usize,
+    sight: &Sight,
+    holdings: &[&Holding<'_>],
+) -> String {
+    pretty(&inventory::list_document(organisation, now, live, sight, holdings))
+}
+
+/// One live key.
+pub fn key(organisation: Option<&str>, now: jiff::Timestamp, holding: &Holding<'_>) -> String {
+    pretty(&inventory::show_document(organisation, now, holding))
+}
+
 /// The JSON Schema of each document, with the name of the file in `docs/` that publishes it.
 pub fn schemas() -> Vec<(&'static str, Value)> {
     vec![
         ("plan.schema.json", schema::<plan::PlanDocument>()),
         ("report.schema.json", schema::<report::ReportDocument>()),
+        ("list.schema.json", schema::<inventory::ListDocument>()),
+        ("show.schema.json", schema::<inventory::ShowDocument>()),
         ("error.schema.json", schema::<error::ErrorDocument>()),
         ("diagnostics.schema.json", schema::<error::DiagnosticsDocument>()),
         ("events.schema.json", schema::<events::EventDocument>()),

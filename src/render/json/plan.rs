@@ -11,7 +11,7 @@ use super::{ActionWord, DeliveryDocument, ExplainedDocument, FormatVersion, Plac
 use crate::diff::FieldChange;
 use crate::model::{KeyAddress, Mark, RotationPolicy, UsageLimits};
 use crate::plan::{
-    Action, Blocked, Causes, Change, Plan, Request, Review, Risk, RiskAt, UnmentionedKey, Waiting,
+    Action, Blocked, Causes, Change, Coming, Plan, Request, Review, Risk, RiskAt, UnmentionedKey, Waiting,
 };
 use crate::render::calls::calls;
 use crate::render::words;
@@ -27,8 +27,10 @@ pub(super) struct PlanDocument {
     digest: String,
     /// The id of the organisation, if it could be told.
     pub(super) organisation: Option<String>,
-    /// The server's time for which the plan was made, RFC 3339.
+    /// The moment for which the plan was made, by the server's clock, RFC 3339.
     pub(super) now: String,
+    /// When the live keys were read; another time than `now` in a plan as of another moment.
+    read_at: String,
     /// The name of the key that read, if it is known.
     running_key: Option<String>,
     pub(super) counts: Counts,
@@ -47,6 +49,8 @@ pub(super) struct PlanDocument {
     unmentioned: Vec<UnmentionedDocument>,
     /// What else a person should know.
     notes: Vec<ExplainedDocument>,
+    /// What will happen to keys of the files in the next days, the first thing first. No part of the digest.
+    coming_up: Vec<ComingDocument>,
     /// Entries whose live key is as they say.
     in_sync: usize,
     /// What is not done because it is drift (`--only-changed`).
@@ -60,6 +64,16 @@ struct LeftOutDocument {
     keys: usize,
     /// Fields of all keys that stay.
     fields: usize,
+}
+
+/// Something that will happen to a key.
+#[derive(Serialize, JsonSchema)]
+struct ComingDocument {
+    address: String,
+    /// `expires`, `rotation-due`, `scheduled-rotation`, `usage-reset` or `previous-secret-ends`.
+    what: &'static str,
+    /// RFC 3339.
+    at: String,
 }
 
 /// Numbers of keys and changes.
@@ -139,7 +153,7 @@ pub(super) struct RiskCount {
 
 /// One field of a key, before and after; null is unset.
 #[derive(Serialize, JsonSchema)]
-struct FieldDocument {
+pub(super) struct FieldDocument {
     /// As in the keys file; `mark` for the mark at the end of the description.
     field: &'static str,
     before: Value,
@@ -248,6 +262,7 @@ pub(super) fn document(plan: &Plan) -> PlanDocument {
     let Plan {
         organisation,
         now,
+        read_at,
         running_key,
         changes,
         waiting,
@@ -260,6 +275,7 @@ pub(super) fn document(plan: &Plan) -> PlanDocument {
         settled: _,
         seen: _,
         notes,
+        coming_up,
         has_base: _,
         left_out,
     } = plan;
@@ -270,6 +286,7 @@ pub(super) fn document(plan: &Plan) -> PlanDocument {
         digest: plan.digest(),
         organisation: organisation.as_ref().map(ToString::to_string),
         now: now.to_string(),
+        read_at: read_at.to_string(),
         running_key: running_key.clone(),
         counts: Counts {
             live: *live_total,
@@ -300,6 +317,7 @@ pub(super) fn document(plan: &Plan) -> PlanDocument {
         refusals: refusals.iter().map(|refusal| words::refusal(refusal).into()).collect(),
         unmentioned: unmentioned.iter().map(unmentioned_document).collect(),
         notes: notes.iter().map(|note| words::note(note).into()).collect(),
+        coming_up: coming_up.iter().map(coming_document).collect(),
         in_sync: *in_sync,
         left_out: LeftOutDocument { keys: left_out.keys, fields: left_out.fields },
     }
@@ -353,7 +371,7 @@ fn change(change: &Change) -> ChangeDocument {
     }
 }
 
-fn field_document(change: &FieldChange, action: Action, causes: &Causes) -> FieldDocument {
+pub(super) fn field_document(change: &FieldChange, action: Action, causes: &Causes) -> FieldDocument {
     let (before, after) = match change {
         FieldChange::Name { before, after } | FieldChange::Description { before, after } => {
             (json!(before), json!(after))
@@ -393,7 +411,7 @@ fn mark(mark: &Mark) -> Value {
     if *mark == Mark::default() { Value::Null } else { json!(mark.to_string()) }
 }
 
-fn usage_limits(limits: Option<&UsageLimits>) -> Value {
+pub(super) fn usage_limits(limits: Option<&UsageLimits>) -> Value {
     limits.map_or(Value::Null, |limits| {
         let UsageLimits { credit_limit, kind: _, alert_threshold, periodic_reset, periodic_reset_days } =
             limits;
@@ -407,7 +425,7 @@ fn usage_limits(limits: Option<&UsageLimits>) -> Value {
     })
 }
 
-fn rotation_policy(policy: Option<&RotationPolicy>) -> Value {
+pub(super) fn rotation_policy(policy: Option<&RotationPolicy>) -> Value {
     policy.map_or(Value::Null, |policy| {
         let RotationPolicy {
             rotation_period,
@@ -422,6 +440,11 @@ fn rotation_policy(policy: Option<&RotationPolicy>) -> Value {
             "key_transition_period_ms": policy.effective_transition_ms(),
         })
     })
+}
+
+fn coming_document(coming: &Coming) -> ComingDocument {
+    let Coming { at, address, what } = coming;
+    ComingDocument { address: address.to_string(), what: words::event(*what).0, at: at.to_string() }
 }
 
 fn waiting_document(waiting: &Waiting) -> WaitingDocument {

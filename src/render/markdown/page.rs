@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::change::{self, Entry, address, drifted, entries, lines_of};
 use super::escape::{code, fenced, in_comment, prose, shorten};
 use crate::diagnostic::{Diagnostic, Severity, Sources};
+use crate::model::KeyAddress;
 use crate::plan::{Action, At, Cause, Change, LeftOut, Plan};
 use crate::render::escape;
 use crate::render::text::{Mode, PlanContext, calls_of, delivery, left_out, organisation};
@@ -307,6 +308,21 @@ impl Page<'_> {
         }
         if let Some(more) = plan.waiting.len().checked_sub(REMARKS).filter(|more| *more > 0) {
             bullet(format!("waiting: {}", count(more, "more key")));
+        }
+        let is_waiting =
+            |address: &KeyAddress| plan.waiting.iter().any(|waiting| waiting.address == *address);
+        let coming: Vec<_> = plan.coming_up.iter().filter(|coming| !is_waiting(&coming.address)).collect();
+        for coming in coming.iter().take(REMARKS) {
+            let when = words::when(plan.now, Some(coming.at));
+            bullet(format!(
+                "coming up: {} {} {}",
+                code(&coming.address.to_string()),
+                words::event(coming.what).1,
+                prose(&when)
+            ));
+        }
+        if let Some(more) = coming.len().checked_sub(REMARKS).filter(|more| *more > 0) {
+            bullet(format!("coming up: {}", count(more, "more event")));
         }
         for note in plan.notes.iter().take(REMARKS) {
             bullet(format!("note: {}", sentences(&words::note(note))));

@@ -231,11 +231,11 @@ pub(super) fn word<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(none, |value| escape(&value.to_string()))
 }
 
-fn joined<'a>(names: impl Iterator<Item = &'a str>) -> String {
+pub(super) fn joined<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.map(escape).collect::<Vec<_>>().join(", ")
 }
 
-fn instant(at: Option<Timestamp>) -> String {
+pub(super) fn instant(at: Option<Timestamp>) -> String {
     at.map_or_else(|| "never".to_owned(), |at| at.to_string())
 }
 
@@ -245,7 +245,7 @@ fn visible(mark: &Mark) -> String {
     escape(&Mark { by: by.clone(), keep: *keep, ..Mark::default() }.to_string())
 }
 
-fn rotation(policy: Option<&RotationPolicy>) -> String {
+pub(super) fn rotation(policy: Option<&RotationPolicy>) -> String {
     let Some(policy) = policy else { return none() };
     let RotationPolicy {
         rotation_period,

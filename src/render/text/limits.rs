@@ -65,7 +65,17 @@ pub(super) fn rate_limits(before: &[RateLimit], after: &[RateLimit], style: &Sty
 /// `500 USD monthly, alert at 400 USD`.
 pub(super) fn usage(limits: Option<&UsageLimits>) -> String {
     let Some(limits) = limits else { return none() };
-    let UsageLimits { credit_limit, kind: _, alert_threshold, periodic_reset, periodic_reset_days } = limits;
+    let mut text = budget(limits);
+    if let Some(threshold) = limits.alert_threshold {
+        text.push_str(&format!(", alert at {threshold} {}", unit(&limits.effective_kind())));
+    }
+    text
+}
+
+/// `500 USD monthly`.
+pub(super) fn budget(limits: &UsageLimits) -> String {
+    let UsageLimits { credit_limit, kind: _, alert_threshold: _, periodic_reset, periodic_reset_days } =
+        limits;
     let unit = unit(&limits.effective_kind());
     let mut text = match credit_limit {
         Some(limit) => format!("{limit} {unit}"),
@@ -76,9 +86,6 @@ pub(super) fn usage(limits: Option<&UsageLimits>) -> String {
     }
     if let Some(count) = periodic_reset_days {
         text.push_str(&format!(" every {}", days(*count)));
-    }
-    if let Some(threshold) = alert_threshold {
-        text.push_str(&format!(", alert at {threshold} {unit}"));
     }
     text
 }

@@ -5,9 +5,12 @@ mod entry;
 mod errors;
 mod fields;
 mod limits;
+mod list;
+mod permissions;
 mod plan;
 mod report;
 mod review;
+mod show;
 mod texts;
 
 #[cfg(test)]
@@ -20,9 +23,12 @@ pub(super) use report::Fates;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use super::{Style, Verbosity};
 use crate::diagnostic::{Diagnostic, Sources};
-use crate::plan::{Plan, Review};
+use crate::inventory::{Holding, Sight};
+use crate::plan::{LeastScopes, Plan, Review};
 use crate::report::{Event, Report};
 
 /// What a plan does not know about itself.
@@ -94,6 +100,36 @@ pub fn event_line(
     style: &Style,
 ) -> Option<String> {
     report::event_line(event, plan, done, total, style)
+}
+
+/// Live keys, one a line; nothing if there are none.
+pub fn list(holdings: &[&Holding<'_>], now: Timestamp, verbosity: Verbosity, style: &Style) -> String {
+    list::table(holdings, now, verbosity, style)
+}
+
+/// Live keys as CSV with a header, safe to open with a spreadsheet.
+pub fn csv(holdings: &[&Holding<'_>]) -> String {
+    list::csv(holdings)
+}
+
+/// How many keys are listed, of how many.
+pub fn counted(listed: usize, all: usize) -> String {
+    list::counted(listed, all)
+}
+
+/// What the running key does not see; nothing if it sees all.
+pub fn sight(sight: &Sight, style: &Style) -> String {
+    show::sight(sight, style)
+}
+
+/// All that is known of one live key.
+pub fn key(holding: &Holding<'_>, now: Timestamp, style: &Style) -> String {
+    show::draw(holding, now, style)
+}
+
+/// The least scopes for the work on some files, ready to be pasted into one.
+pub fn permissions(least: &LeastScopes, files: &str, style: &Style) -> String {
+    permissions::draw(least, files, style)
 }
 
 /// Complaints about files, each with its place and remedy, and a line that counts them.

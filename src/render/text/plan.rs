@@ -6,7 +6,7 @@ use super::entry::{Entry, Likeness, name};
 use super::errors::explained;
 use super::{Mode, PlanContext};
 use crate::model::{KeyAddress, KeyId, OrganisationId};
-use crate::plan::{Action, Change, LeftOut, Plan, Risk, UnmentionedKey, Writes};
+use crate::plan::{Action, Change, Coming, LeftOut, Note, Plan, Risk, UnmentionedKey, Waiting, Writes};
 use crate::render::layout::{Role, pad, paragraph};
 use crate::render::words::{self, choose, count, some_of};
 use crate::render::{Style, Verbosity, escape};
@@ -23,7 +23,7 @@ const SUMMARY: usize = 15;
 pub(super) fn draw(plan: &Plan, context: &PlanContext<'_>, style: &Style) -> String {
     let page = Page { plan, context, style };
     let quiet = plan.changes.is_empty() && plan.blocked.is_empty();
-    let mut out = String::new();
+    let mut out = page.moment();
     if quiet && plan.refusals.is_empty() {
         out.push_str(&page.no_changes());
     } else {
@@ -123,6 +123,17 @@ impl Page<'_> {
         paragraph("", &text, self.style)
     }
 
+    /// Something that is due later, as a part of a sentence.
+    fn is_due(&self, waiting: &Waiting) -> String {
+        let what = words::coming(waiting.action);
+        let when = words::when(self.plan.now, waiting.until);
+        let whose = address(&waiting.address);
+        match &waiting.replaced {
+            Some(id) => format!("{}, the former key of {whose}, {what} {when}", escape(id.as_str())),
+            None => format!("{whose} {what} {when}"),
+        }
+    }
+
     fn no_changes(&self) -> String {
         let in_sync = self.plan.in_sync;
         let text = format!(
@@ -141,33 +152,51 @@ impl Page<'_> {
         if let Some(text) = self.would_prune() {
             out.push_str(&paragraph("", &text, self.style));
         }
-        if !self.plan.waiting.is_empty() {
-            let coming: Vec<String> = self
-                .plan
-                .waiting
-                .iter()
-                .map(|waiting| {
-                    let when = words::when(self.plan.now, waiting.until);
-                    let what = words::coming(waiting.action);
-                    let comma = if waiting.replaced.is_some() { "," } else { "" };
-                    let former = waiting
-                        .replaced
-                        .as_ref()
-                        .map(|id| format!("{}, the former key of ", escape(id.as_str())));
-                    format!(
-                        "{}{}{comma} {what} {when}",
-                        former.unwrap_or_default(),
-                        address(&waiting.address)
-                    )
-                })
-                .collect();
-            let shown = if self.verbose() { coming.len() } else { ALL_NAMES };
-            let first: Vec<_> = coming.iter().take(shown).map(String::as_str).collect();
-            let rest = coming.len().saturating_sub(shown);
-            let more = if rest > 0 { format!("; and {rest} more (-v)") } else { String::new() };
-            out.push_str(&paragraph("", &format!("Coming up: {}{more}.", first.join("; ")), self.style));
+        let mut coming: Vec<String> = self.plan.waiting.iter().map(|waiting| self.is_due(waiting)).collect();
+        coming.extend(self.coming_up());
+        if !coming.is_empty() {
+            out.push_str(&paragraph("", &format!("Coming up: {}.", self.folded(&coming)), self.style));
         }
         out
+    }
+
+    /// What will happen that is not among what waits.
+    fn coming_up(&self) -> Vec<String> {
+        let waits = |coming: &&Coming| {
+            let is_it =
+                |waiting: &Waiting| waiting.address == coming.address && waiting.until == Some(coming.at);
+            !self.plan.waiting.iter().any(is_it)
+        };
+        let say = |coming: &Coming| {
+            let when = words::when(self.plan.now, Some(coming.at));
+            format!("{} {} {when}", address(&coming.address), words::event(coming.what).1)
+        };
+        self.plan.coming_up.iter().filter(waits).map(say).collect()
+    }
+
+    /// The first of many, and how many there are besides.
+    fn folded(&self, all: &[String]) -> String {
+        let shown = if self.verbose() { all.len() } else { ALL_NAMES };
+        let first: Vec<_> = all.iter().take(shown).map(String::as_str).collect();
+        let rest = all.len().saturating_sub(shown);
+        let more = if rest > 0 { format!("; and {rest} more (-v)") } else { String::new() };
+        format!("{}{more}", first.join("; "))
+    }
+
+    /// A plan of another moment says so before anything else.
+    fn moment(&self) -> String {
+        let Plan { now, read_at, .. } = self.plan;
+        if !self.plan.is_hypothetical() {
+            return String::new();
+        }
+        let distance = if now > read_at {
+            words::ahead(*read_at, *now)
+        } else {
+            format!("{} ago", words::between(*now, *read_at))
+        };
+        let text =
+            format!("as of {now}, {distance}, and not of now: the keys are as they were read at {read_at}");
+        paragraph(&format!("{} ", self.style.paint(Role::Warning, "another moment:")), &text, self.style)
     }
 
     fn verbose(&self) -> bool {
@@ -287,10 +316,13 @@ impl Page<'_> {
     }
 
     fn notes(&self) -> String {
+        // That a key which plans cannot write is as it should be, and told to those who ask for more.
+        let is_wanted = |note: &&Note| self.verbose() || !matches!(note, Note::MissingScopes { .. });
         let notes: String = self
             .plan
             .notes
             .iter()
+            .filter(is_wanted)
             .map(|note| explained("note:", Role::Warning, &words::note(note), self.style))
             .collect();
         if notes.is_empty() { notes } else { format!("\n{notes}") }
@@ -336,6 +368,10 @@ impl Page<'_> {
         if let Some(text) = self.would_prune() {
             rows.push((String::new(), text));
         }
+        let coming = self.coming_up();
+        if !coming.is_empty() {
+            rows.push(("coming up".to_owned(), self.folded(&coming)));
+        }
         rows.iter()
             .map(|(label, text)| {
                 let label = pad(&self.style.paint(Role::Heading, label), SUMMARY);
@@ -352,6 +388,10 @@ impl Page<'_> {
             out.push_str(&explained("refused:", Role::Error, &words::refusal(refusal), self.style));
         }
         if self.context.mode == Mode::AboutToApply {
+            return out;
+        }
+        if self.plan.is_hypothetical() {
+            out.push_str("Nothing was written. This is no plan to apply; that of now: portkey-sync plan\n");
             return out;
         }
         if !self.plan.refusals.is_empty() {

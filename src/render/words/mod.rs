@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::diagnostic::Place;
 use crate::handoff::Why;
-use crate::plan::{Action, Cause, Causes, Reason};
+use crate::plan::{Action, Cause, Causes, Event, Reason};
 use crate::report::{NotAttempted, Repair};
 
 pub(super) use blocked::blocked;
@@ -181,6 +181,17 @@ pub(super) fn coming(action: Action) -> &'static str {
     }
 }
 
+/// What will happen to a key, after its name; and the word for programs.
+pub(super) fn event(event: Event) -> (&'static str, &'static str) {
+    match event {
+        Event::Expires => ("expires", "expires"),
+        Event::RotationDue => ("rotation-due", "is due to rotate"),
+        Event::ScheduledRotation => ("scheduled-rotation", "is rotated by Portkey's own schedule"),
+        Event::UsageReset => ("usage-reset", "has its usage set to 0"),
+        Event::PreviousSecretEnds => ("previous-secret-ends", "has its previous secret stop working"),
+    }
+}
+
 /// When, as `in 9 days (2026-12-01T12:00:00Z)`.
 pub(super) fn when(now: Timestamp, until: Option<Timestamp>) -> String {
     match until {
@@ -243,11 +254,16 @@ pub(super) fn span(length: SignedDuration) -> String {
 
 /// How far ahead: `in 9 days`, `in 3 hours`.
 pub(super) fn ahead(now: Timestamp, then: Timestamp) -> String {
-    let minutes = usize::try_from(then.duration_since(now).as_mins()).unwrap_or(0);
+    format!("in {}", between(now, then))
+}
+
+/// How long, in the unit that a person would use: `9 days`, `3 hours`.
+pub(super) fn between(from: Timestamp, to: Timestamp) -> String {
+    let minutes = usize::try_from(to.duration_since(from).as_mins()).unwrap_or(0);
     match minutes {
-        0..120 => format!("in {}", count(minutes, "minute")),
-        120..2_880 => format!("in {}", count(minutes / 60, "hour")),
-        _ => format!("in {}", count(minutes / 1_440, "day")),
+        0..120 => count(minutes, "minute"),
+        120..2_880 => count(minutes / 60, "hour"),
+        _ => count(minutes / 1_440, "day"),
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Explained, choose, count};
+use super::{Explained, choose, count, some_of};
 use crate::desired::{Origin, codes, explain, explain_rule};
-use crate::plan::{DeniedRisk, Note, Refusal, Risk};
+use crate::plan::{DeniedRisk, MissingScope, Note, Refusal, Risk};
 use crate::policy::Finding;
 
 pub(in crate::render) fn refusal(refusal: &Refusal) -> Explained {
@@ -73,6 +73,17 @@ pub(in crate::render) fn refusal(refusal: &Refusal) -> Explained {
             )
         }
         .hint("use a newer portkey-sync, or leave out --strict-contract"),
+        Refusal::MissingScopes { key, missing } => Explained {
+            details: missing.iter().map(lacking).collect(),
+            ..Explained::new(
+                "missing-scopes",
+                format!(
+                    "the running key `{key}` lacks {} that this plan needs",
+                    count(missing.len(), "scope")
+                ),
+            )
+        }
+        .hint("give it these scopes, or run with a key that has them; see: portkey-sync explain permissions"),
         Refusal::Policy { findings } => policy(findings, usize::MAX),
         Refusal::DeniedRisks { denied } => {
             let words: BTreeSet<Risk> = denied.iter().map(|denied| denied.risk).collect();
@@ -158,6 +169,15 @@ fn are(n: usize, noun: &str) -> String {
     format!("{} {}", count(n, noun), choose(n, "is", "are"))
 }
 
+/// So many keys are named for each scope.
+const NAMED: usize = 3;
+
+fn lacking(missing: &MissingScope) -> String {
+    let MissingScope { scope, keys } = missing;
+    let names: Vec<String> = keys.iter().map(ToString::to_string).collect();
+    format!("{scope}   for {}", some_of(&names, NAMED))
+}
+
 pub(in crate::render) fn note(note: &Note) -> Explained {
     match note {
         Note::ClockSkew { seconds } => Explained::new(
@@ -193,6 +213,33 @@ pub(in crate::render) fn note(note: &Note) -> Explained {
                 held.nonce
             ),
         ),
+        Note::MissingScopes { key, missing } => Explained {
+            details: missing.iter().map(lacking).collect(),
+            ..Explained::new(
+                "missing-scopes",
+                format!(
+                    "`{key}` cannot apply this, as befits a key that plans; apply needs {} more",
+                    count(missing.len(), "scope")
+                ),
+            )
+        },
+        Note::RotateScopeDoubtful { key, missing } => Explained {
+            details: missing.iter().map(lacking).collect(),
+            ..Explained::new(
+                "rotate-scope-doubtful",
+                format!(
+                    "Portkey documents two scopes for a rotation, and `{key}` has `.update` only; if rotations \
+                     are refused, give it"
+                ),
+            )
+        },
+        Note::KeyCanWrite { key } => Explained::new(
+            "key-can-write",
+            format!(
+                "this looks like a pipeline, and its key `{key}` can change keys, which a plan does not need"
+            ),
+        )
+        .hint("the least scopes: portkey-sync explain permissions"),
         Note::Policy { findings } => policy(findings, SHOWN_WARNINGS),
         Note::RescueCopy(held) => Explained::new(
             "rescue-copy",

@@ -1,5 +1,6 @@
 //! Whole outputs, as a reader sees them.
 
+mod coming;
 mod diagnostics;
 pub(in crate::render) mod hostile;
 mod plan;

@@ -23,6 +23,11 @@ fn every_refusal_and_note_says_what_to_do() {
           it
     note: any of 3 keys could be the one that portkey-sync runs with; all are spared; --self ID names it
     note: the pages of the list of keys did not agree, three times; no key is taken for absent
+    note: Portkey documents two scopes for a rotation, and `ci-plan` has `.update` only; if rotations
+          are refused, give it
+      workspace_service_api_keys.update   for ws-a/a, ws-a/b, ws-a/c and 2 more
+    note: this looks like a pipeline, and its key `ci-plan` can change keys, which a plan does not need
+    hint: the least scopes: portkey-sync explain permissions
     note: 12 keys break `expiry-required` of the root file
       `ws-payments/key-01` never ends (keys.yaml:1)
       `ws-payments/key-02` never ends (keys.yaml:2)
@@ -72,6 +77,10 @@ fn every_refusal_and_note_says_what_to_do() {
     refused: the service answered something that this version does not know
       keys have a field `colour`
     hint: use a newer portkey-sync, or leave out --strict-contract
+
+    refused: the running key `ci-plan` lacks 1 scope that this plan needs
+      workspace_service_api_keys.update   for ws-a/a, ws-a/b, ws-a/c and 2 more
+    hint: give it these scopes, or run with a key that has them; see: portkey-sync explain permissions
 
     refused: 1 key breaks `expiry-required` of the root file
       `ws-payments/key-01` never ends (keys.yaml:1)
