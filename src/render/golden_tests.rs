@@ -89,6 +89,13 @@ pub(super) fn complaints() -> Vec<(&'static str, Loaded)> {
             "two-lines",
             parse_str("keys.yaml", "version: 1\nkeys:\n  - name: é\n    scope:\n      - a\n    scopes: 5\n"),
         ),
+        ("policy", {
+            let policy = "version: 1\npolicy: {rules: {expiry-required: error, limits-required: warning}}\n";
+            let mut loaded =
+                parse_str("keys.yaml", &key("scopes: [logs.view]").replace("version: 1\n", policy));
+            crate::policy::judge(&mut loaded, time("2026-11-22T10:00:00Z"));
+            loaded
+        }),
         (
             "hostile",
             parse_str(
@@ -270,6 +277,23 @@ fn a_fingerprint_stays_when_its_line_moves_and_tells_equal_lines_apart() {
     assert!(two.contains(&one[0]), "{two:?}");
     let other = fingerprints(&format!("version: 1\nkeys:\n{}", entry("a").replace("veiw", "viwe")));
     assert_ne!(one, other);
+}
+
+#[test]
+fn every_code_is_a_rule_with_help() {
+    let of_policy = crate::desired::rules().into_iter().map(|rule| rule.code);
+    let codes = crate::desired::EXPLANATIONS.iter().map(|explanation| explanation.code).chain(of_policy);
+    let diagnostics: Vec<_> =
+        codes.map(|code| crate::diagnostic::Diagnostic::about(code, "keys.yaml", "wrong")).collect();
+    let log = sarif::diagnostics(&diagnostics, &crate::diagnostic::Sources::default(), &paths());
+    let log: Value = serde_json::from_str(&log).unwrap();
+    let rules = log["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
+    assert_eq!(rules.len(), diagnostics.len());
+    for rule in rules {
+        for text in ["shortDescription", "fullDescription", "help"] {
+            assert!(rule[text]["text"].as_str().is_some_and(|text| !text.is_empty()), "{rule}");
+        }
+    }
 }
 
 #[test]

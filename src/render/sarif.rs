@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::fingerprint::fingerprints;
 use super::layout::clip;
 use super::{Paths, escape};
-use crate::desired::explain;
+use crate::desired::{explain, explain_rule};
 use crate::diagnostic::{Diagnostic, Label, Severity, Sources, Span};
 
 /// Where the schema of the format is.
@@ -99,20 +99,23 @@ pub fn diagnostics(diagnostics: &[Diagnostic], sources: &Sources, paths: &Paths)
 
 /// What `explain` says about a code, once for all its results.
 fn rule(code: &'static str) -> Value {
-    let Some(explanation) = explain(code) else { return json!({"id": code}) };
-    let first = explanation.meaning.split_inclusive(". ").next().unwrap_or(explanation.meaning).trim_end();
-    let mut help = format!("{}\n\n", explanation.meaning);
+    let of_policy = explain_rule(code).map(|rule| (rule.meaning, rule.failing, rule.remedy));
+    let explained =
+        explain(code).map(|explained| (explained.meaning, explained.example, explained.remedy)).or(of_policy);
+    let Some((meaning, example, remedy)) = explained else { return json!({"id": code}) };
+    let first = meaning.split_inclusive(". ").next().unwrap_or(meaning).trim_end();
+    let mut help = format!("{meaning}\n\n");
     let mut markdown = help.clone();
-    if !explanation.example.is_empty() {
-        help.push_str(&format!("For example: {}\n\n", explanation.example));
-        markdown.push_str(&format!("For example:\n\n```yaml\n{}\n```\n\n", explanation.example));
+    if !example.is_empty() {
+        help.push_str(&format!("For example: {example}\n\n"));
+        markdown.push_str(&format!("For example:\n\n```yaml\n{example}\n```\n\n"));
     }
-    help.push_str(explanation.remedy);
-    markdown.push_str(explanation.remedy);
+    help.push_str(remedy);
+    markdown.push_str(remedy);
     json!({
         "id": code,
         "shortDescription": {"text": first},
-        "fullDescription": {"text": explanation.meaning},
+        "fullDescription": {"text": meaning},
         "help": {"text": help, "markdown": markdown},
     })
 }
