@@ -281,7 +281,7 @@ fn a_fingerprint_stays_when_its_line_moves_and_tells_equal_lines_apart() {
 
 #[test]
 fn every_code_is_a_rule_with_help() {
-    let of_policy = crate::desired::rules().into_iter().map(|rule| rule.code);
+    let of_policy = crate::desired::rules().iter().map(|rule| rule.code);
     let codes = crate::desired::EXPLANATIONS.iter().map(|explanation| explanation.code).chain(of_policy);
     let diagnostics: Vec<_> =
         codes.map(|code| crate::diagnostic::Diagnostic::about(code, "keys.yaml", "wrong")).collect();

@@ -182,3 +182,45 @@ fn who_stops_reading_an_apply_does_not_stop_it() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
     rehearsal.converges();
 }
+
+#[test]
+fn what_the_files_change_is_annotated_at_its_entries_without_any_key() {
+    let folder = Folder::new();
+    let before = "version: 1\nkeys:\n  - name: ci\n    type: organisation-service\n    scopes: [logs.view]\n";
+    folder.write("before.yaml", before);
+    folder.write(
+        "keys.yaml",
+        &before.replace("[logs.view]", "[logs.view, organisation_service_api_keys.create]"),
+    );
+    let ended = folder.run(&["validate", "--base", "before.yaml", "--format", "github"]).expect(0);
+    assert_eq!(
+        ended.stdout,
+        "::warning file=keys.yaml,line=3,col=5,title=portkey-sync%3A update organisation/ci::can mint keys: + \
+         organisation_service_api_keys.create\n"
+    );
+    let denied = ["validate", "--base", "before.yaml", "--format", "github", "--deny-risk", "mints-keys"];
+    folder.run(&denied).expect(4).says("::error title=portkey-sync%3A refused::");
+}
+
+#[test]
+fn every_published_schema_is_printed_by_the_program_and_named_in_the_page_about_json() {
+    let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let page = std::fs::read_to_string(docs.join("json.md")).unwrap();
+    let folder = Folder::new();
+    let mut seen = 0;
+    for entry in std::fs::read_dir(&docs).unwrap() {
+        let path = entry.unwrap().path();
+        let file = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let Some(word) = file.strip_suffix(".schema.json") else { continue };
+        let printed: Value = folder.run(&["schema", word]).expect(0).json();
+        let published: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        assert_eq!(printed, published, "{file}");
+        // What the program reads is in other pages.
+        assert!(
+            page.contains(&file) || ["keys", "policy"].contains(&word),
+            "docs/json.md does not name {file}"
+        );
+        seen += 1;
+    }
+    assert!(seen >= 8, "{seen}");
+}
