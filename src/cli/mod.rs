@@ -4,10 +4,14 @@
 
 mod apply;
 mod args;
+mod complete;
 mod emulator;
 mod exit;
+mod explain;
 mod failure;
+mod fmt;
 mod import;
+mod manual;
 mod output;
 mod planning;
 mod reference;
@@ -18,7 +22,7 @@ mod validate;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use tracing_subscriber::EnvFilter;
 
@@ -33,7 +37,11 @@ use crate::render;
 /// Runs one command line.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    match Cli::try_parse_from(&arguments) {
+    if let Some(answered) = complete::answer(&arguments) {
+        return if answered { Exit::Done } else { Exit::Failed }.into();
+    }
+    let parsed = manual::command().try_get_matches_from(&arguments);
+    match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => execute(cli).into(),
         Err(error) => usage(&error, &arguments).into(),
     }
@@ -53,7 +61,9 @@ fn execute(cli: Cli) -> Exit {
         Command::Apply(args) => args.planning.format,
         Command::Rotate(args) => args.apply.planning.format,
         Command::Revoke(args) => args.apply.planning.format,
+        Command::Explain(args) => args.format,
         Command::Import(_)
+        | Command::Fmt(_)
         | Command::Emulator(_)
         | Command::Schema(_)
         | Command::Completions(_)
@@ -76,9 +86,11 @@ fn execute(cli: Cli) -> Exit {
                 apply::run(&global, &args, Some(Asked::Revoke), &output).await
             }
             Command::Import(args) => import::run(&global, &args, &output).await,
+            Command::Explain(args) => explain::run(&args, &output),
+            Command::Fmt(args) => fmt::run(&global, &args, &output),
             Command::Emulator(args) => emulator::run(&global, args, &output).await,
             Command::Schema(args) => reference::schema(args.of, &output),
-            Command::Completions(args) => Ok(reference::completions(args.shell, &output)),
+            Command::Completions(args) => reference::completions(args.shell, &output),
             Command::Man(args) => reference::man(args.output.as_deref(), &output),
         }
     });

@@ -22,9 +22,11 @@ mod codes;
 mod complaints;
 mod fields;
 mod files;
+mod format;
 mod formats;
 mod load;
 mod lower;
+mod manual;
 mod merge;
 mod scalar;
 mod schema;
@@ -46,7 +48,9 @@ use crate::model::{
 
 pub use codes::{EXPLANATIONS, Explanation, explain};
 pub use files::FileArgument;
+pub use format::{LeftAlone, NotFormatted, format};
 pub use load::{Loaded, load, parse_str};
+pub use manual::{FieldEntry, field_entries};
 pub use schema::schema;
 pub use sinks::{Sink, SinkPathError};
 

@@ -1,5 +1,6 @@
 //! Tests of the whole module: a file in, its diagnostics or its keys out.
 
+mod examples;
 mod fences;
 mod keys;
 mod merging;

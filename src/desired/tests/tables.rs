@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::super::fields::{KEY, ROOT, Shape, Table};
+use super::super::fields::{KEY, ROOT, Table};
+use super::super::manual::{inside, shape};
 use super::*;
 
 /// Compares a generated file with the one in `docs/`; `UPDATE=1` writes it.
@@ -37,27 +38,6 @@ fn the_codes_in_the_manual_are_those_of_the_code() {
     same_as_docs("diagnostics.md", &page);
 }
 
-/// How a value is written, for the manual.
-fn shape(wanted: &Shape) -> String {
-    match wanted {
-        Shape::Bool => "`true` or `false`".to_owned(),
-        Shape::Text(_) => "text".to_owned(),
-        Shape::Integer(min, max) if min == max => format!("`{min}`"),
-        Shape::Integer(..) => "whole number".to_owned(),
-        Shape::Amount => "number".to_owned(),
-        Shape::Choice(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
-        Shape::Instant => "time".to_owned(),
-        Shape::Duration => "duration".to_owned(),
-        Shape::List(item) => format!("list of {}", shape(item)),
-        Shape::OneOrMore(item) => format!("{}, or a list", shape(item)),
-        Shape::Fields(table) => format!("map: {}", table.what),
-        Shape::MapOf(_, value) => format!("map of names to {}", shape(value)),
-        Shape::OrNull(inner) => format!("{}, or `null`", shape(inner)),
-        Shape::AnyMap => "map".to_owned(),
-        Shape::Keys => "list of keys".to_owned(),
-    }
-}
-
 fn section(page: &mut String, title: &str, table: &Table) {
     write!(page, "\n## {title}\n\n| field | value | meaning |\n|---|---|---|\n").unwrap();
     for field in table.allowed() {
@@ -74,15 +54,6 @@ fn section(page: &mut String, title: &str, table: &Table) {
 
 /// The maps that a table's fields hold, in order, each once.
 fn nested(table: &'static Table) -> Vec<&'static Table> {
-    fn inside(shape: &'static Shape) -> Option<&'static Table> {
-        match shape {
-            Shape::Fields(table) => Some(table),
-            Shape::List(inner) | Shape::OneOrMore(inner) | Shape::OrNull(inner) | Shape::MapOf(_, inner) => {
-                inside(inner)
-            }
-            _ => None,
-        }
-    }
     table.fields.iter().filter_map(|field| inside(&field.shape)).collect()
 }
 

@@ -4,6 +4,7 @@
 //! Text in here is as it came: JSON has escapes of its own, and a program wants the real name.
 
 mod error;
+mod explain;
 mod plan;
 mod report;
 
@@ -15,6 +16,7 @@ use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::explain::Topic;
 use super::words::Explained;
 use crate::diagnostic::{Diagnostic, Place, Sources};
 use crate::plan::{Action, Plan};
@@ -43,6 +45,11 @@ pub fn diagnostics(diagnostics: &[Diagnostic], sources: &Sources) -> String {
     pretty(&error::diagnostics_document(diagnostics, sources))
 }
 
+/// What words mean.
+pub fn topics(topics: &[Topic]) -> String {
+    pretty(&explain::document(topics))
+}
+
 /// The JSON Schema of each document, with the name of the file in `docs/` that publishes it.
 pub fn schemas() -> Vec<(&'static str, Value)> {
     vec![
@@ -50,6 +57,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ("report.schema.json", schema::<report::ReportDocument>()),
         ("error.schema.json", schema::<error::ErrorDocument>()),
         ("diagnostics.schema.json", schema::<error::DiagnosticsDocument>()),
+        ("explain.schema.json", schema::<explain::ExplainDocument>()),
     ]
 }
 
