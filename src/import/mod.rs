@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_yaml::{Mapping, Value};
 
-use crate::desired::parse_str;
+use crate::desired::{format, parse_str};
 use crate::diagnostic::Severity;
 use crate::live::{Live, LiveKey};
 use crate::model::{ConfigId, KeyId, KeyKind, UserId, WorkspaceId};
@@ -135,6 +135,8 @@ pub fn import(live: &Live, options: &ImportOptions) -> Imported {
         whole.extend(fields);
         text.push_str(&indented(&yaml::block(&Value::Sequence(vec![Value::Mapping(whole)]))));
     }
+    // The form that `fmt` gives, so that the first `fmt` has nothing to do.
+    let text = format("import", &text).unwrap_or(text);
     Imported { text, keys, left_out }
 }
 

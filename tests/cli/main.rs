@@ -18,5 +18,6 @@ mod reading;
 mod rotating;
 mod storm;
 mod switches;
+mod tools;
 mod usage;
 mod writing;

@@ -53,7 +53,7 @@ pub fn format(name: &str, text: &str) -> Result<String, NotFormatted> {
     let before = tree(name, &body)?;
     let formatted = lines(&body).map_err(NotFormatted::Left)?;
     let after = tree(name, &formatted).map_err(|_| NotFormatted::Left(LeftAlone::WouldChange))?;
-    if !same(&before, &after) || sorted_comments(&body) != sorted_comments(&formatted) {
+    if !same(before.as_ref(), after.as_ref()) || sorted_comments(&body) != sorted_comments(&formatted) {
         return Err(NotFormatted::Left(LeftAlone::WouldChange));
     }
     Ok(format!("{mark}{}", formatted.replace('\n', line_end)))
@@ -89,7 +89,7 @@ fn tree(name: &str, text: &str) -> Result<Option<Node>, NotFormatted> {
 }
 
 /// Whether two trees say the same; the fields of a map have no order.
-fn same(before: &Option<Node>, after: &Option<Node>) -> bool {
+fn same(before: Option<&Node>, after: Option<&Node>) -> bool {
     match (before, after) {
         (Some(before), Some(after)) => same_node(before, after),
         (before, after) => before.is_none() && after.is_none(),

@@ -164,7 +164,7 @@ fn field() -> impl Strategy<Value = String> {
         Just("https://example.com/#a".to_owned()),
         Just("\n      - a.b\n\n      - c.d".to_owned()),
         Just("|\n      kept  \n\n      # kept".to_owned()),
-        Just("".to_owned()),
+        Just(String::new()),
     ];
     (space, value, comment).prop_map(|(space, value, comment)| {
         if value.starts_with('|') { format!(":{space}{value}") } else { format!(":{space}{value}{comment}") }

@@ -141,3 +141,58 @@ fn the_schema_accepts_what_the_reader_accepts() {
         assert!(!validator.is_valid(&wrong), "{wrong}");
     }
 }
+
+/// Fields whose value is a flag, a word of a list or a nested map say it all by that.
+#[test]
+fn every_field_that_takes_free_text_has_an_example_that_is_one() {
+    use super::super::fields::Shape;
+    fn is_free(shape: &Shape) -> bool {
+        match shape {
+            Shape::Text(_) | Shape::Instant | Shape::Duration | Shape::Amount | Shape::MapOf(..) => true,
+            Shape::List(inner) | Shape::OneOrMore(inner) | Shape::OrNull(inner) => is_free(inner),
+            Shape::Bool
+            | Shape::Integer(..)
+            | Shape::Choice(_)
+            | Shape::Fields(_)
+            | Shape::AnyMap
+            | Shape::Keys => false,
+        }
+    }
+    let nested = [&ROOT, &KEY].into_iter().flat_map(nested).filter(|table| !table.heritable_only);
+    let tables = [&ROOT, &KEY].into_iter().chain(nested);
+    for field in tables.flat_map(|table| table.fields) {
+        let name = field.name;
+        assert!(field.doc.len() > 20 && field.doc.ends_with('.'), "{name}: {}", field.doc);
+        let planned = matches!(name, "replaces" | "policy");
+        assert!(
+            !field.example.is_empty() || !is_free(&field.shape) || planned,
+            "{name} of {} has no example",
+            field.doc
+        );
+        let example = serde_json::from_str::<serde_json::Value>(field.example);
+        assert!(field.example.is_empty() || example.is_ok(), "{name}: {}", field.example);
+    }
+}
+
+#[test]
+fn every_example_in_the_schema_is_valid_by_it() {
+    fn check(schema: &serde_json::Value, checked: &mut usize) {
+        for example in schema["examples"].as_array().into_iter().flatten() {
+            let errors: Vec<String> = jsonschema::validator_for(schema)
+                .unwrap()
+                .iter_errors(example)
+                .map(|error| error.to_string())
+                .collect();
+            assert_eq!(errors, Vec::<String>::new(), "{example}: {}", schema["description"]);
+            *checked += 1;
+        }
+        match schema {
+            serde_json::Value::Object(fields) => fields.values().for_each(|value| check(value, checked)),
+            serde_json::Value::Array(items) => items.iter().for_each(|value| check(value, checked)),
+            _ => {}
+        }
+    }
+    let mut checked = 0;
+    check(&schema(), &mut checked);
+    assert!(checked > 80, "{checked}");
+}

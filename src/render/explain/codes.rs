@@ -41,8 +41,8 @@ pub fn notes() -> Vec<Topic> {
 }
 
 fn topics(kind: Kind, meanings: &[Meaning]) -> Vec<Topic> {
-    let topic = |Meaning { code, meaning, remedy }: &Meaning| {
-        let (summary, rest) = first_sentence(meaning);
+    let topic = |Meaning { code, what, remedy }: &Meaning| {
+        let (summary, rest) = first_sentence(what);
         let mut topic = Topic::new(kind, *code, summary);
         if !rest.is_empty() {
             topic = topic.paragraph(rest);

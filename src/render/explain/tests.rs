@@ -1,5 +1,6 @@
 //! Answers as people and programs get them.
 
+use crate::desired::EXPLANATIONS;
 use crate::render::explain::{self, Topic};
 use crate::render::samples::PLAIN;
 use crate::render::text;
@@ -37,7 +38,7 @@ fn a_field_is_explained() {
 #[test]
 fn text_of_a_topic_cannot_act_on_a_terminal() {
     let topic = Topic::new(explain::Kind::Field, "a\u{1b}[31m", "b\u{202e}").fact("value", "c\nd\u{7}");
-    let shown = text::explain(&[topic.clone()], &PLAIN) + &text::topics(&[topic], &PLAIN);
+    let shown = text::explain(std::slice::from_ref(&topic), &PLAIN) + &text::topics(&[topic], &PLAIN);
     assert!(shown.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'), "{shown:?}");
 }
 
@@ -60,4 +61,10 @@ fn a_code_is_explained() {
 
       what to do  Pin the entry to one of them with `id:`.
     ");
+}
+
+#[test]
+fn every_code_of_a_diagnostic_can_be_looked_up() {
+    let topics: Vec<String> = explain::diagnostics().into_iter().map(|topic| topic.name).collect();
+    assert_eq!(topics, EXPLANATIONS.iter().map(|explanation| explanation.code).collect::<Vec<_>>());
 }

@@ -24,6 +24,7 @@ pub(super) fn draw(diagnostics: &[Diagnostic], sources: &Sources, style: &Style)
         out.push_str(&one(diagnostic, sources, style));
         // Once for each code: the second time it is known where to look.
         if told.insert(diagnostic.code) && explain(diagnostic.code).is_some() {
+            out.push_str(if diagnostic.hints.is_empty() { "\n" } else { "" });
             out.push_str(&format!(
                 "{} portkey-sync explain {}\n",
                 style.paint(Role::Quiet, "more:"),

@@ -6,13 +6,13 @@
 pub(in crate::render) struct Meaning {
     pub(in crate::render) code: &'static str,
     /// What is the matter.
-    pub(in crate::render) meaning: &'static str,
+    pub(in crate::render) what: &'static str,
     /// What to do.
     pub(in crate::render) remedy: &'static str,
 }
 
-const fn says(code: &'static str, meaning: &'static str, remedy: &'static str) -> Meaning {
-    Meaning { code, meaning, remedy }
+const fn says(code: &'static str, what: &'static str, remedy: &'static str) -> Meaning {
+    Meaning { code, what, remedy }
 }
 
 /// Of entries that wait for a person.
