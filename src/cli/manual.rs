@@ -95,6 +95,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("PORTKEY_BASE_URL", "the Admin API, as --base-url"),
     ("PORTKEY_GATEWAY_URL", "where new secrets are tried, as --gateway-url"),
     ("PORTKEY_SYNC_WORK_DIR", "the work folder, as --work-dir"),
+    ("PORTKEY_SYNC_AGE_IDENTITY", "what reads an encrypted escrow, as --age-identity"),
     ("PORTKEY_EMULATOR_ADMIN_KEY", "the secret of the emulator's administrative key, as --admin-key"),
     ("HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY", "proxies"),
     ("NO_COLOR, TERM", "no colour if NO_COLOR is set or TERM is dumb"),

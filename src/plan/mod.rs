@@ -8,6 +8,7 @@ mod blocked;
 mod build;
 mod guards;
 mod marks;
+mod notes;
 mod refusal;
 mod rename;
 mod request;

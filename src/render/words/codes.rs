@@ -186,6 +186,16 @@ pub(in crate::render) const NOTES: &[Meaning] = &[
         "Plan again once nobody else is changing keys.",
     ),
     says(
+        "not-tried",
+        "A new secret is not tried on the gateway, which takes no organisation keys.",
+        "Nothing; it is delivered untried.",
+    ),
+    says(
+        "rescue-copy",
+        "The escrow holds an undelivered secret that is encrypted. Without the identity the key gets another secret.",
+        "Pass `--age-identity PATH`, and this run delivers it.",
+    ),
+    says(
         "running-key-uncertain",
         "It is not clear which live key portkey-sync runs with. All that it could be are spared.",
         "Name it with `--self ID`.",
