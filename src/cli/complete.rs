@@ -16,8 +16,9 @@ use crate::render::explain::Kind;
 use super::args::Cli;
 use super::explain;
 
-/// The variable by which a shell's script asks; its value is the shell.
-const ASKED_BY: &str = "COMPLETE";
+/// The variable by which a shell's script asks; its value is the shell. A name of our own: in an environment that
+/// happens to have `COMPLETE`, an `apply` must still apply.
+const ASKED_BY: &str = "PORTKEY_SYNC_COMPLETE";
 
 /// A keys file of more bytes is not read for the sake of a completion.
 const LARGEST_FILE: u64 = 4 * 1024 * 1024;
@@ -27,12 +28,17 @@ pub(super) fn answer(arguments: &[OsString]) -> Option<bool> {
     std::env::var_os(ASKED_BY)?;
     let folder = std::env::current_dir().ok();
     match CompleteEnv::with_factory(Cli::command)
+        .var(ASKED_BY)
         .bin("portkey-sync")
         .try_complete(arguments, folder.as_deref())
     {
         Ok(true) => Some(true),
         Ok(false) => None,
-        Err(_) => Some(false),
+        Err(error) => {
+            let shown = error.print();
+            drop(shown);
+            Some(false)
+        }
     }
 }
 
@@ -78,12 +84,9 @@ fn candidates(keys: &[DesiredKey], typed: &str) -> Vec<CompletionCandidate> {
     } else {
         found
     };
-    // What would act in a terminal or a shell is nothing that a person can type.
-    found
-        .into_iter()
-        .filter(|word| !word.chars().any(char::is_control))
-        .map(CompletionCandidate::new)
-        .collect()
+    // A completed word stands on a command line as it is, so what a shell or a terminal would act on is not offered.
+    let is_plain = |word: &String| word.chars().all(|c| c.is_alphanumeric() || "-_./@+".contains(c));
+    found.into_iter().filter(is_plain).map(CompletionCandidate::new).collect()
 }
 
 /// What `--file` says on the line that is completed.
@@ -131,7 +134,9 @@ mod tests {
         let keys = "version: 1\nworkspaces: {pay: ws-pay, lab: ws-lab}\nkeys:\n  \
             - {name: checkout, workspace_id: pay, scopes: [logs.view]}\n  \
             - {name: nightly, workspace_id: pay, scopes: [logs.view]}\n  \
-            - {name: nightly, workspace_id: lab, scopes: [logs.view]}\n";
+            - {name: nightly, workspace_id: lab, scopes: [logs.view]}\n  \
+            - {name: \"x$(reboot)\", workspace_id: lab, scopes: [logs.view]}\n  \
+            - {name: \"x; y\", workspace_id: lab, scopes: [logs.view]}\n";
         let keys = parse_str("k.yaml", keys).desired.unwrap().keys;
         let found = candidates(&keys, typed);
         found.iter().map(|candidate| candidate.get_value().to_string_lossy().into_owned()).collect()
@@ -143,7 +148,9 @@ mod tests {
         assert_eq!(words("lab/n"), ["lab/nightly"]);
         assert_eq!(words("che"), ["checkout"]);
         assert_eq!(words("nig"), Vec::<String>::new(), "two keys have this name");
-        assert_eq!(words("").len(), 3);
+        assert_eq!(words("").len(), 3, "what a shell would act on is not offered");
+        assert_eq!(words("lab/x"), Vec::<String>::new());
+        assert_eq!(words("x"), Vec::<String>::new());
     }
 
     #[test]

@@ -101,7 +101,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("NO_COLOR, TERM", "no colour if NO_COLOR is set or TERM is dumb"),
     ("COLUMNS", "the width to wrap to"),
     ("CI", "if set, file sinks get a warning: the runner's disk vanishes"),
-    ("COMPLETE", "set by the script of `completions` to ask for words"),
+    ("PORTKEY_SYNC_COMPLETE", "set by the script of `completions` to ask for words"),
 ];
 
 /// Files that are read and written.

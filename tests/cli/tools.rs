@@ -104,7 +104,7 @@ fn formatting_keeps_permissions_and_links() {
 /// What bash is told for the last word of a line.
 fn completed(folder: &Folder, words: &[&str]) -> Ended {
     let mut command = folder.command(&[&["--", "portkey-sync"], words].concat());
-    command.env("COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", words.len().to_string());
+    command.env("PORTKEY_SYNC_COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", words.len().to_string());
     command.env("_CLAP_COMPLETE_COMP_TYPE", "9").env("_CLAP_COMPLETE_SPACE", "true").env("_CLAP_IFS", "\n");
     run(command, "")
 }
@@ -170,4 +170,41 @@ fn a_state_that_cannot_be_read_is_told_before_anything_is_asked() {
     folder.run(&["import", "--from-tfstate", "none.tfstate"]).expect(1).says("terraform state list");
     folder.run(&["import", "--from-tfstate", "missing.tfstate"]).expect(1).says("cannot be read");
     folder.run(&["import", "--from-tfstate", "x", "--unmanaged"]).expect(64);
+}
+
+#[test]
+fn a_variable_that_is_not_ours_completes_nothing() {
+    let folder = Folder::new();
+    folder.write("keys.yaml", TIGHT);
+    let mut command = folder.command(&["validate"]);
+    command.env("COMPLETE", "bash");
+    run(command, "").expect(0).says("1 key");
+    let mut unknown = folder.command(&["--", "portkey-sync"]);
+    unknown.env("PORTKEY_SYNC_COMPLETE", "tcsh");
+    run(unknown, "").expect(1).says("tcsh");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_real_bash_completes_an_address() {
+    // Where there is no bash nobody completes with it.
+    if std::process::Command::new("bash").arg("--version").output().is_err() {
+        return;
+    }
+    let folder = Folder::new();
+    folder.write("keys.yaml", TIGHT);
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_portkey-sync")).parent().unwrap().to_owned();
+    let script = r#"
+        source <(portkey-sync completions bash)
+        COMP_WORDS=(portkey-sync rotate prod/) COMP_CWORD=2 COMP_TYPE=9
+        _clap_complete_portkey_sync portkey-sync prod/ rotate
+        printf '%s\n' "${COMPREPLY[@]}"
+    "#;
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let mut bash = std::process::Command::new("bash");
+    let typed = folder.command(&[]);
+    bash.args(["-c", script]).current_dir(folder.path()).env_clear();
+    bash.envs(typed.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("PATH", path);
+    let ended = run(bash, "");
+    assert_eq!(ended.stdout.trim(), "prod/a", "{}", ended.stderr);
 }

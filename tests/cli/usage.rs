@@ -372,7 +372,7 @@ fn the_colours_add_nothing_to_the_words() {
 #[test]
 fn the_program_describes_itself() {
     let folder = Folder::new();
-    folder.run(&["completions", "bash"]).expect(0).says("COMPLETE=\"bash\"");
+    folder.run(&["completions", "bash"]).expect(0).says("PORTKEY_SYNC_COMPLETE=\"bash\"");
     for shell in ["zsh", "fish", "powershell", "elvish"] {
         folder.run(&["completions", shell]).expect(0).says("portkey-sync");
     }

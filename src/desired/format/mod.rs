@@ -106,18 +106,21 @@ fn same_node(before: &Node, after: &Node) -> bool {
         }
         (Content::Map(before), Content::Map(after)) => {
             // Names differ within a map, and a sorted one has a field where the other has it.
-            let sorted = |map: &[(Node, Node)]| -> Vec<(Node, Node)> {
-                let mut map = map.to_vec();
-                map.sort_by(|(a, _), (b, _)| a.text().cmp(&b.text()));
-                map
-            };
+            let before = sorted(before);
+            let after = sorted(after);
             before.len() == after.len()
-                && sorted(before).iter().zip(&sorted(after)).all(|((name, value), (other, of_other))| {
+                && before.iter().zip(&after).all(|((name, value), (other, of_other))| {
                     same_node(name, other) && same_node(value, of_other)
                 })
         }
         (Content::Plain(_) | Content::Quoted(_) | Content::List(_) | Content::Map(_), _) => false,
     }
+}
+
+fn sorted(map: &[(Node, Node)]) -> Vec<&(Node, Node)> {
+    let mut map: Vec<_> = map.iter().collect();
+    map.sort_by(|(a, _), (b, _)| a.text().cmp(&b.text()));
+    map
 }
 
 fn sorted_comments(text: &str) -> Vec<String> {
