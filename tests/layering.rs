@@ -24,12 +24,13 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("handoff", &["model"]),
     ("secrets", &["model", "handoff", "killpoint"]),
     ("desired", &["model", "diagnostic", "scopes", "secrets"]),
+    ("policy", &["model", "diagnostic", "scopes", "desired"]),
     ("live", &["model", "api"]),
     ("diff", &["model", "diagnostic", "desired", "live"]),
-    ("plan", &["model", "diagnostic", "desired", "live", "diff", "handoff"]),
+    ("plan", &["model", "diagnostic", "scopes", "desired", "policy", "live", "diff", "handoff"]),
     ("report", &["model", "plan"]),
     ("apply", &["model", "api", "live", "diff", "plan", "report", "secrets", "handoff"]),
-    ("render", &["model", "diagnostic", "scopes", "desired", "diff", "plan", "report", "handoff"]),
+    ("render", &["model", "diagnostic", "scopes", "desired", "policy", "diff", "plan", "report", "handoff"]),
     ("import", &["model", "diagnostic", "scopes", "desired", "live"]),
     (
         "cli",
@@ -38,6 +39,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
             "diagnostic",
             "scopes",
             "desired",
+            "policy",
             "api",
             "live",
             "diff",
@@ -54,7 +56,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
 ];
 
 /// Who computes only: no clock, no file, no network, no chance.
-const PURE: &[&str] = &["model", "scopes", "diff", "plan", "report", "render", "import"];
+const PURE: &[&str] = &["model", "scopes", "policy", "diff", "plan", "report", "render", "import"];
 
 /// What would make a module impure.
 const IMPURE: &[&str] = &[

@@ -4,10 +4,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::engine::ArgValueCompleter;
 
 use super::complete;
+
+use crate::plan::Risk;
 
 pub(super) const DEFAULT_BASE_URL: &str = "https://api.portkey.ai/v1";
 pub(super) const DEFAULT_WORK_DIR: &str = ".portkey-sync";
@@ -71,6 +74,9 @@ pub(super) struct GlobalArgs {
     /// A keys file, a folder of them, or - for standard input; may be given several times
     #[arg(short, long = "file", value_name = "PATH", global = true, default_value = "keys.yaml")]
     pub(super) files: Vec<PathBuf>,
+    /// Rules for the keys besides those of the keys files, which can neither change nor waive these
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) policy: Option<PathBuf>,
     /// Use the embedded emulator instead of Portkey; its state lies in the work folder
     #[arg(long = "emulator", global = true, help_heading = "Connection")]
     pub(super) embedded_emulator: bool,
@@ -173,6 +179,18 @@ pub(super) struct ValidateArgs {
     pub(super) format: OutputFormat,
 }
 
+/// The files as they were.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(super) struct BaseArgs {
+    /// The keys file as it was, or a folder of them: tells this change from older drift; may be given several times
+    #[arg(long = "base", value_name = "PATH", help_heading = "Review")]
+    pub(super) base: Vec<PathBuf>,
+    /// A git revision that has the keys files as they were, as in origin/main
+    #[arg(long, value_name = "REV", help_heading = "Review")]
+    pub(super) base_ref: Option<String>,
+}
+
 /// What decides a plan; the same for `plan` and `apply`.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one option")]
@@ -192,6 +210,16 @@ pub(super) struct PlanningArgs {
     /// Refuse to change more keys than this
     #[arg(long, value_name = "N")]
     pub(super) max_changes: Option<usize>,
+    /// Refuse to apply anything while a change has one of these risks: words after `!` in the plan, several with
+    /// commas or by repeating the option
+    #[arg(
+        long = "deny-risk",
+        value_name = "RISK",
+        value_delimiter = ',',
+        value_parser = risk(),
+        help_heading = "Review"
+    )]
+    pub(super) deny_risks: Vec<Risk>,
     /// Make at most this many rotations that no date in the file asks for, oldest secrets first [default: 20]
     #[arg(long, value_name = "N")]
     pub(super) max_rotations: Option<usize>,
@@ -217,6 +245,11 @@ pub(super) struct PlanningArgs {
     /// Also append each new secret to this file, one JSON object a line
     #[arg(long, value_name = "PATH")]
     pub(super) secrets_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) base: BaseArgs,
+    /// Leave drift alone: only what the files change since their base, and what is due
+    #[arg(long, requires = "BaseArgs", help_heading = "Review")]
+    pub(super) only_changed: bool,
 }
 
 #[derive(Debug, Args)]
@@ -294,7 +327,8 @@ pub(super) struct ImportArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
-    /// Words to look up, or a kind of word to list: scopes, fields, diagnostics, exit-codes, blocked, refusals, notes
+    /// Words to look up, or a kind of word to list: scopes, fields, diagnostics, exit-codes, blocked, refusals, notes,
+    /// risks, rules
     #[arg(value_name = "TOPIC", add = ArgValueCompleter::new(complete::topics))]
     pub(super) topics: Vec<String>,
     /// How to answer
@@ -355,6 +389,8 @@ pub(super) enum SchemaOf {
     Diagnostics,
     /// Other errors with `--format json`
     Error,
+    /// A policy file, for --policy
+    Policy,
 }
 
 #[derive(Debug, Args)]
@@ -368,6 +404,12 @@ pub(super) struct ManArgs {
     /// Write one page per command into this folder, instead of the main page to standard output
     #[arg(short, long, value_name = "DIR")]
     pub(super) output: Option<PathBuf>,
+}
+
+/// One of the words; clap answers another one with the nearest.
+fn risk() -> impl TypedValueParser<Value = Risk> {
+    let parse = |word: String| Risk::parse(&word).ok_or("not a risk");
+    PossibleValuesParser::new(Risk::ALL.map(Risk::word)).try_map(parse)
 }
 
 /// `30m` or longer.

@@ -21,6 +21,8 @@ pub(super) fn topics(kind: Kind) -> Vec<Topic> {
         Kind::Blocked => explain::blocked(),
         Kind::Refusal => explain::refusals(),
         Kind::Note => explain::notes(),
+        Kind::Risk => explain::risks(),
+        Kind::Rule => explain::rules(),
     }
 }
 

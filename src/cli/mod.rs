@@ -4,6 +4,7 @@
 
 mod apply;
 mod args;
+mod base;
 mod complete;
 mod emulator;
 mod exit;

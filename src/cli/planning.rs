@@ -6,12 +6,13 @@ use crate::desired::Desired;
 use crate::diff::needs_hydration;
 use crate::live::{Live, Names, RefreshError, RunningKey, hydrate, look_for, refresh};
 use crate::model::{Escrowed, KeyAddress, KeyId, Mask, Target};
-use crate::plan::{Absence, Asked, Contract, Inputs, Plan, PlanOptions, Prune, plan};
+use crate::plan::{Absence, Asked, Contract, Inputs, Older, Plan, PlanOptions, Prune, plan};
 use crate::render::text::{Mode, PlanContext};
 use crate::render::{self, Verbosity};
 use crate::secrets::{Escrow, Identities, Sinks};
 
 use super::args::{DEFAULT_BASE_URL, DEFAULT_WORK_DIR, GlobalArgs, OutputFormat, PlanArgs, PlanningArgs};
+use super::base;
 use super::exit::Exit;
 use super::failure::CommandError;
 use super::output::Output;
@@ -21,8 +22,9 @@ use super::validate;
 pub(super) async fn run(global: &GlobalArgs, args: &PlanArgs, output: &Output) -> Result<Exit, CommandError> {
     let format = args.planning.format;
     let Some(desired) = validate::read(global, format, output) else { return Ok(Exit::Failed) };
+    let base = base::desired(global, &args.planning, output)?;
     let session = Session::open(global, output).await?;
-    let plan = make(global, &args.planning, None, &desired, &session).await;
+    let plan = make(global, &args.planning, None, &desired, base.as_ref(), &session).await;
     session.close().await;
     let plan = plan?;
     match format {
@@ -85,6 +87,9 @@ fn next_command(global: &GlobalArgs, args: &PlanningArgs, plan: &Plan) -> String
     if global.files != [std::path::PathBuf::from("keys.yaml")] {
         words.extend(global.files.iter().map(|file| format!("-f {}", quoted(&file.display().to_string()))));
     }
+    if let Some(path) = &global.policy {
+        words.push(format!("--policy {}", quoted(&path.display().to_string())));
+    }
     for target in &args.targets {
         words.push(format!("--target {}", quoted(target)));
     }
@@ -99,6 +104,19 @@ fn next_command(global: &GlobalArgs, args: &PlanningArgs, plan: &Plan) -> String
     }
     if let Some(n) = args.max_rotations {
         words.push(format!("--max-rotations {n}"));
+    }
+    for path in &args.base.base {
+        words.push(format!("--base {}", quoted(&path.display().to_string())));
+    }
+    if let Some(rev) = &args.base.base_ref {
+        words.push(format!("--base-ref {}", quoted(rev)));
+    }
+    if args.only_changed {
+        words.push("--only-changed".to_owned());
+    }
+    if !args.deny_risks.is_empty() {
+        let risks: Vec<&str> = args.deny_risks.iter().map(|risk| risk.word()).collect();
+        words.push(format!("--deny-risk {}", risks.join(",")));
     }
     for program in programs(plan).union(&args.allow_commands.iter().cloned().collect()) {
         words.push(format!("--allow-command {}", quoted(program)));
@@ -155,11 +173,12 @@ pub(super) async fn make(
     args: &PlanningArgs,
     asked: Option<Asked>,
     desired: &Desired,
+    base: Option<&Desired>,
     session: &Session,
 ) -> Result<Plan, CommandError> {
     let targets = targets(&args.targets, desired)?;
     let slots = escrow(global, args, desired)?.slots();
-    let live = read_live(desired, &slots, session).await?;
+    let live = read_live(desired, base, &slots, session).await?;
     let running = match &args.self_id {
         Some(id) => RunningKey::told(&live, &session.mask, &KeyId::new(id)).map_err(|error| {
             CommandError::new(error)
@@ -182,6 +201,9 @@ pub(super) async fn make(
         slots,
         prove: args.verify_secrets,
         asked,
+        deny_risks: args.deny_risks.iter().copied().collect(),
+        base: base.cloned(),
+        older: if args.only_changed { Older::LeftOut } else { Older::Included },
     };
     Ok(plan(&Inputs { desired, live: &live, running: &running, now: live.now, options: &options }))
 }
@@ -215,8 +237,20 @@ fn stored(desired: &Desired) -> BTreeMap<KeyAddress, Mask> {
 }
 
 /// The live keys, with what list rows do not tell about the managed ones, and the keys of the secrets that we hold.
-async fn read_live(desired: &Desired, slots: &[Escrowed], session: &Session) -> Result<Live, CommandError> {
-    let mut live = refresh(&session.reader, &Names::used_by(desired)).await.map_err(refresh_failed)?;
+async fn read_live(
+    desired: &Desired,
+    base: Option<&Desired>,
+    slots: &[Escrowed],
+    session: &Session,
+) -> Result<Live, CommandError> {
+    let mut names = Names::used_by(desired);
+    if let Some(base) = base {
+        let Names { workspaces, users, configs } = Names::used_by(base);
+        names.workspaces.extend(workspaces);
+        names.users.extend(users);
+        names.configs.extend(configs);
+    }
+    let mut live = refresh(&session.reader, &names).await.map_err(refresh_failed)?;
     if session.is_emulator() {
         // An emulator's clock is where somebody set it, which is nothing to worry about.
         live.clock_skew_seconds = 0;

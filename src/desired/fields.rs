@@ -3,6 +3,8 @@
 //! Invariant: constant data. What a field means to a key is decided in `lower`.
 
 use super::formats::Format;
+use super::rules::POLICY;
+use super::sink_fields::{ESCROW, SINK};
 
 /// What a value must look like.
 #[derive(Debug)]
@@ -31,8 +33,8 @@ pub(super) enum Shape {
     MapOf(Format, &'static Shape),
     /// Or `null`.
     OrNull(&'static Shape),
-    /// A map that a later version gives a meaning.
-    AnyMap,
+    /// One of these words, or a map with known fields.
+    WordOr(&'static [&'static str], &'static Table),
     /// The list of keys, checked one by one.
     Keys,
 }
@@ -78,12 +80,12 @@ impl Table {
     }
 }
 
-const fn field(name: &'static str, shape: Shape, doc: &'static str) -> Field {
+pub(super) const fn field(name: &'static str, shape: Shape, doc: &'static str) -> Field {
     Field { name, shape, doc, required: false, heritable: false, example: "" }
 }
 
 impl Field {
-    const fn required(self) -> Self {
+    pub(super) const fn required(self) -> Self {
         Self { required: true, ..self }
     }
 
@@ -91,14 +93,15 @@ impl Field {
         Self { heritable: true, ..self }
     }
 
-    const fn example(self, example: &'static str) -> Self {
+    pub(super) const fn example(self, example: &'static str) -> Self {
         Self { example, ..self }
     }
 }
 
-use Shape::{AnyMap, Choice, Duration, Fields, Instant, Integer, List, MapOf, OneOrMore, OrNull, Text};
+use Shape::{Choice, Duration, Fields, Instant, Integer, List, MapOf, OneOrMore, OrNull, Text};
 
-const KINDS: &[&str] = &["workspace-service", "workspace-user", "organisation-service"];
+/// The types of keys.
+pub(super) const KINDS: &[&str] = &["workspace-service", "workspace-user", "organisation-service"];
 
 /// The top of a root file.
 pub(super) static ROOT: Table = Table {
@@ -178,77 +181,15 @@ pub(super) static ROOT: Table = Table {
         field("keys", Shape::Keys, "The keys. `[]` says that there are none. A live key that is not here is never changed, unless `--prune` asks for it."),
         field(
             "policy",
-            AnyMap,
-            "Rules about keys. Not supported yet: must be empty.",
-        ),
+            Fields(&POLICY),
+            "Rules about keys, in force for all files together with those of `--policy FILE`.",
+        )
+        .example("{\"use\": [\"recommended\"], \"rules\": {\"expiry-within\": {\"longest\": \"365d\"}}}"),
     ],
 };
 
 /// The top of an included file: the same table, so that a misplaced field is told from an unknown one.
 pub(super) const INCLUDED_FIELDS: &[&str] = &["defaults", "templates", "keys"];
-
-static SINK: Table = Table {
-    what: "a sink",
-    heritable_only: false,
-    exclusive: &[("file", "command"), ("file", "env_file"), ("command", "env_file")],
-    instead: &[("path", "write `file`"), ("cmd", "write `command`"), ("exec", "write `command`")],
-    fields: &[
-        field(
-            "file",
-            Text(Format::SinkPath),
-            "A file beneath the folder of the keys file; it holds the secret and nothing else. `{workspace}`, `{user}`, `{name}` and `{id}` are filled in, each as one component of the path.",
-        )
-        .example("\"secrets/{workspace}/{name}\""),
-        field(
-            "command",
-            List(&Text(Format::Any)),
-            "A program and its arguments; the secret comes on its standard input. No shell is involved, placeholders fill in each argument, and the program runs only if the caller allows it (`--allow-command`).",
-        )
-        .example("[\"gh\", \"secret\", \"set\", \"PORTKEY_API_KEY\", \"--repo\", \"acme/{name}\"]"),
-        field(
-            "env",
-            List(&Text(Format::Any)),
-            "The environment variables that the command may see, besides `PATH` and `HOME`.",
-        )
-        .example("[\"GH_TOKEN\"]"),
-        field("timeout", Duration, "How long the command may take. Default: `60s`. After that the delivery has failed, and the secret is kept for the next run.")
-            .example("\"2m\""),
-        field(
-            "env_file",
-            Text(Format::SinkPath),
-            "A file of `NAME=value` lines beneath the folder of the keys file, in which one line is replaced or added; the others stay. Needs `variable`.",
-        )
-        .example("\".env.keys\""),
-        field(
-            "variable",
-            Text(Format::Any),
-            "The name of the line in `env_file`. What placeholders fill in is written in capitals, with `_` for all but letters and digits.",
-        )
-        .example("\"PORTKEY_{name}\""),
-        field(
-            "age",
-            List(&Text(Format::Any)),
-            "Recipients that the `file` is encrypted to: `age1…`, `ssh-ed25519 …` or `ssh-rsa …`. Left out: the file is plain, readable by its owner only.",
-        )
-        .example("[\"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kudwps0cq0h2gvp\"]"),
-    ],
-};
-
-static ESCROW: Table = Table {
-    what: "`escrow`",
-    heritable_only: false,
-    exclusive: &[],
-    instead: &[("recipients", "write `age`")],
-    fields: &[
-        field(
-            "age",
-            List(&Text(Format::Any)),
-            "Recipients that secrets in the escrow are encrypted to: `age1…`, `ssh-ed25519 …` or `ssh-rsa …`. A run that dies can then be finished only by one that has such a recipient's private key (`--age-identity`); for the others the escrow is a rescue copy, and the key gets another secret.",
-        )
-        .required()
-        .example("[\"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kudwps0cq0h2gvp\"]"),
-    ],
-};
 
 static INCLUDE: Table = Table {
     what: "an entry of `include`",

@@ -70,7 +70,7 @@ pub(super) fn inside(shape: &'static Shape) -> Option<&'static Table> {
         | Shape::Choice(_)
         | Shape::Instant
         | Shape::Duration
-        | Shape::AnyMap
+        | Shape::WordOr(..)
         | Shape::Keys => None,
     }
 }
@@ -91,7 +91,7 @@ pub(super) fn shape(wanted: &Shape) -> String {
         Shape::Fields(table) => format!("map: {}", table.what),
         Shape::MapOf(_, value) => format!("map of names to {}", shape(value)),
         Shape::OrNull(inner) => format!("{}, or `null`", shape(inner)),
-        Shape::AnyMap => "map".to_owned(),
+        Shape::WordOr(words, _) => format!("{}, or a map of settings", shape(&Shape::Choice(words))),
         Shape::Keys => "list of keys".to_owned(),
     }
 }

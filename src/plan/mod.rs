@@ -6,12 +6,15 @@
 
 mod blocked;
 mod build;
+mod cause;
 mod guards;
 mod marks;
 mod notes;
 mod refusal;
 mod rename;
 mod request;
+mod risk;
+mod rules;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -33,7 +36,9 @@ use crate::model::{
 
 pub use blocked::{Blocked, BlockedReason, Candidate, Harm, Unproven};
 pub use build::plan;
-pub use refusal::{Note, Refusal};
+pub use cause::{Cause, Causes, LeftOut, Older};
+pub use refusal::{DeniedRisk, Note, Refusal};
+pub use risk::{At, Risk, RiskAt, assess};
 pub use secret::{facts, sinks};
 
 /// What a description holds at most, as far as known (portkey-api.md 2.2), marks included.
@@ -66,6 +71,12 @@ pub struct PlanOptions {
     pub prove: bool,
     /// What somebody asks for by name, for all targets.
     pub asked: Option<Asked>,
+    /// Risks that are refused.
+    pub deny_risks: BTreeSet<Risk>,
+    /// The files as they were: what tells this change from what was so before.
+    pub base: Option<Desired>,
+    /// What is done about differences that the base had, too.
+    pub older: Older,
 }
 
 /// What somebody asks for by name.
@@ -143,6 +154,10 @@ pub struct Plan {
     pub seen: BTreeSet<KeyId>,
     /// What else a person should know.
     pub notes: Vec<Note>,
+    /// Whether a base tells the causes.
+    pub has_base: bool,
+    /// What is not done because it is drift.
+    pub left_out: LeftOut,
 }
 
 /// One key's change.
@@ -166,6 +181,10 @@ pub struct Change {
     pub request: Request,
     /// Whether this could be the key the tool runs with: such changes go last.
     pub running_key: bool,
+    /// What a reviewer should look at, in the order of the fields.
+    pub risks: Vec<RiskAt>,
+    /// What it comes of; for people, and never steers apply.
+    pub causes: Causes,
 }
 
 /// What is done to a key.
@@ -372,6 +391,18 @@ impl Plan {
     /// Whether apply would refuse, or a person must act first.
     pub fn needs_a_person(&self) -> bool {
         !self.refusals.is_empty() || !self.blocked.is_empty()
+    }
+
+    /// How many changes have each risk.
+    pub fn risks(&self) -> BTreeMap<Risk, usize> {
+        let mut counts = BTreeMap::new();
+        for change in &self.changes {
+            let risks: BTreeSet<Risk> = change.risks.iter().map(|found| found.risk).collect();
+            for risk in risks {
+                *counts.entry(risk).or_default() += 1;
+            }
+        }
+        counts
     }
 
     /// How many changes there are of an action.

@@ -9,10 +9,12 @@
 
 mod creating;
 mod delivering;
+mod diagnostics;
 mod emulating;
 mod harness;
 mod interrupting;
 mod leaks;
+mod policies;
 mod quickstart;
 mod reading;
 #[cfg(unix)]

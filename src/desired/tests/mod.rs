@@ -1,9 +1,9 @@
 //! Tests of the whole module: a file in, its diagnostics or its keys out.
 
-mod examples;
 mod fences;
 mod keys;
 mod merging;
+mod policy;
 mod reading;
 mod tables;
 mod top;

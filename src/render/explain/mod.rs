@@ -5,6 +5,7 @@
 
 mod codes;
 mod fields;
+mod review;
 mod scopes;
 
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod tests;
 
 pub use codes::{blocked, diagnostics, notes, refusals};
 pub use fields::fields;
+pub use review::{risks, rules};
 pub use scopes::scopes;
 
 /// What sort of word it is.
@@ -31,11 +33,15 @@ pub enum Kind {
     Refusal,
     /// What a plan remarks.
     Note,
+    /// What a reviewer should look at.
+    Risk,
+    /// What a policy can demand.
+    Rule,
 }
 
 impl Kind {
     /// In the order in which they are listed.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Scope,
         Self::Field,
         Self::Diagnostic,
@@ -43,6 +49,8 @@ impl Kind {
         Self::Blocked,
         Self::Refusal,
         Self::Note,
+        Self::Risk,
+        Self::Rule,
     ];
 
     /// One of them, as JSON and the heading of an answer call it.
@@ -55,6 +63,8 @@ impl Kind {
             Self::Blocked => "blocked",
             Self::Refusal => "refusal",
             Self::Note => "note",
+            Self::Risk => "risk",
+            Self::Rule => "rule",
         }
     }
 
@@ -68,6 +78,8 @@ impl Kind {
             Self::Blocked => "blocked",
             Self::Refusal => "refusals",
             Self::Note => "notes",
+            Self::Risk => "risks",
+            Self::Rule => "rules",
         }
     }
 
@@ -81,6 +93,8 @@ impl Kind {
             Self::Blocked => "why an entry of a plan waits for a person",
             Self::Refusal => "why apply would write nothing at all",
             Self::Note => "what a plan remarks",
+            Self::Risk => "what a reviewer should look at, and --deny-risk can refuse",
+            Self::Rule => "what a policy can demand of keys",
         }
     }
 }

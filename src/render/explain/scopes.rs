@@ -4,7 +4,7 @@
 //! versions and other names is in `docs/portkey-api.md`, section 5.
 
 use super::{Kind, Topic};
-use crate::scopes::{SEEN_ELSEWHERE, Standing, names, standing};
+use crate::scopes::{SEEN_ELSEWHERE, Standing, names, privilege, standing};
 
 /// A topic for each scope of the catalogue, and for those that were only seen elsewhere.
 pub fn scopes() -> Vec<Topic> {
@@ -90,6 +90,7 @@ const SINCE: &[(&str, &str)] = &[
 
 fn topic(name: &'static str) -> Topic {
     let standing = standing(name);
+    let privilege = privilege(name);
     let mut topic = Topic::new(Kind::Scope, name, summary(name));
     match standing {
         Standing::Documented(kinds) => {
@@ -106,6 +107,7 @@ fn topic(name: &'static str) -> Topic {
         }
         Standing::Unknown => {}
     }
+    topic = topic.fact("class", format!("{}: {}", privilege.word(), privilege.meaning()));
     if let Some((_, version)) = SINCE.iter().find(|(start, _)| name.starts_with(start)) {
         topic = topic.fact("since", format!("Portkey {version}"));
     }

@@ -21,6 +21,7 @@ fn a_scope_is_explained() {
       It does not include `providers.read`.
 
       held by      organisation-service, workspace-service, workspace-user
+      class        reads: It sees something and changes nothing.
       also called  virtual_keys.list
     ");
 }

@@ -7,6 +7,7 @@ mod error;
 mod explain;
 mod plan;
 mod report;
+mod words;
 
 #[cfg(test)]
 mod tests;

@@ -127,9 +127,19 @@ pub(in crate::render) const BLOCKED: &[Meaning] = &[
 /// Of reasons to write nothing at all.
 pub(in crate::render) const REFUSALS: &[Meaning] = &[
     says(
+        "denied-risk",
+        "The plan has a risk that `--deny-risk` names.",
+        "Change the files, or let somebody who may accept the risk apply them without that word.",
+    ),
+    says(
         "other-organisation",
         "The files are fenced to another organisation than the running key's.",
         "Run with a key of that organisation, or correct `organisation:` in the root file.",
+    ),
+    says(
+        "policy",
+        "Keys break a rule of a policy whose severity is `error`. The code is that of the rule, as `policy-expiry-required`.",
+        "Let the keys keep the rule, or except one for a time with a waiver.",
     ),
     says(
         "prune-of-part",

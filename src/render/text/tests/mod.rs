@@ -3,4 +3,5 @@
 mod diagnostics;
 mod hostile;
 mod plan;
+mod refusals;
 mod report;
