@@ -5,11 +5,15 @@
 mod apply;
 mod args;
 mod base;
+mod complete;
 mod emulator;
 mod exit;
+mod explain;
 mod failure;
+mod fmt;
 mod import;
 mod list;
+mod manual;
 mod output;
 mod permissions;
 mod planning;
@@ -22,7 +26,7 @@ mod validate;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use tracing_subscriber::EnvFilter;
 
@@ -37,7 +41,11 @@ use crate::render;
 /// Runs one command line.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    match Cli::try_parse_from(&arguments) {
+    if let Some(answered) = complete::answer(&arguments) {
+        return if answered { Exit::Done } else { Exit::Failed }.into();
+    }
+    let parsed = manual::command().try_get_matches_from(&arguments);
+    match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => execute(cli).into(),
         Err(error) => usage(&error, &arguments).into(),
     }
@@ -59,8 +67,9 @@ fn execute(cli: Cli) -> Exit {
         Command::Revoke(args) => args.apply.planning.format,
         Command::List(args) => args.error_format(),
         Command::Show(args) => args.format,
+        Command::Explain(args) => args.format,
         Command::Import(_)
-        | Command::Explain(_)
+        | Command::Fmt(_)
         | Command::Emulator(_)
         | Command::Schema(_)
         | Command::Completions(_)
@@ -85,10 +94,11 @@ fn execute(cli: Cli) -> Exit {
             Command::Import(args) => import::run(&global, &args, &output).await,
             Command::List(args) => list::run(&global, &args, &output).await,
             Command::Show(args) => show::run(&global, &args, &output).await,
-            Command::Explain(args) => Ok(permissions::run(&global, &args, &output)),
+            Command::Explain(args) => explain::run(&global, &args, &output),
+            Command::Fmt(args) => fmt::run(&global, &args, &output),
             Command::Emulator(args) => emulator::run(&global, args, &output).await,
             Command::Schema(args) => reference::schema(args.of, &output),
-            Command::Completions(args) => Ok(reference::completions(args.shell, &output)),
+            Command::Completions(args) => reference::completions(args.shell, &output),
             Command::Man(args) => reference::man(args.output.as_deref(), &output),
         }
     });

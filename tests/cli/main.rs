@@ -9,6 +9,7 @@
 
 mod creating;
 mod delivering;
+mod diagnostics;
 mod emulating;
 mod foresight;
 mod harness;
@@ -23,5 +24,6 @@ mod rescuing;
 mod rotating;
 mod storm;
 mod switches;
+mod tools;
 mod usage;
 mod writing;

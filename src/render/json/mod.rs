@@ -4,7 +4,9 @@
 //! Text in here is as it came: JSON has escapes of its own, and a program wants the real name.
 
 mod error;
+mod explain;
 mod inventory;
+mod permissions;
 mod plan;
 mod report;
 mod words;
@@ -17,10 +19,11 @@ use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::explain::Topic;
 use super::words::Explained;
 use crate::diagnostic::{Diagnostic, Place, Sources};
 use crate::inventory::{Holding, Sight};
-use crate::plan::{Action, Plan};
+use crate::plan::{Action, LeastScopes, Plan};
 use crate::report::Report;
 
 /// The version of every document here. It grows only when a reader of an earlier one would be misled.
@@ -62,6 +65,16 @@ pub fn key(organisation: Option<&str>, now: jiff::Timestamp, holding: &Holding<'
     pretty(&inventory::show_document(organisation, now, holding))
 }
 
+/// The least scopes for some files.
+pub fn permissions(least: &LeastScopes) -> String {
+    pretty(&permissions::document(least))
+}
+
+/// What words mean.
+pub fn topics(topics: &[Topic]) -> String {
+    pretty(&explain::document(topics))
+}
+
 /// The JSON Schema of each document, with the name of the file in `docs/` that publishes it.
 pub fn schemas() -> Vec<(&'static str, Value)> {
     vec![
@@ -71,6 +84,8 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ("show.schema.json", schema::<inventory::ShowDocument>()),
         ("error.schema.json", schema::<error::ErrorDocument>()),
         ("diagnostics.schema.json", schema::<error::DiagnosticsDocument>()),
+        ("explain.schema.json", schema::<explain::ExplainDocument>()),
+        ("permissions.schema.json", schema::<permissions::PermissionsDocument>()),
     ]
 }
 
