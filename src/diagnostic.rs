@@ -95,6 +95,11 @@ impl Sources {
         SourceId(self.0.len() - 1)
     }
 
+    /// Whether there are no files at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The file with this id.
     pub fn get(&self, id: SourceId) -> Option<&Source> {
         self.0.get(id.0).map(|indexed| &indexed.source)

@@ -14,6 +14,7 @@ use std::process::{Command, Output};
 
 use portkey_sync::desired::parse_str;
 use portkey_sync::emulator::{Seed, Switch, Switches};
+use portkey_sync::plan::{Cause, Risk};
 use portkey_sync::policy::{self, RULE_SETS, RuleInfo, RuleSet};
 
 fn root() -> &'static Path {
@@ -181,6 +182,20 @@ fn the_files_on_the_page_of_policies_keep_their_own_rules() {
 }
 
 #[test]
+fn the_page_of_reviews_has_the_tables_of_risks_and_causes() {
+    let page = read("docs/review.md");
+    let mut table = "| risk | when a change has it | ask |\n|---|---|---|\n".to_owned();
+    for risk in Risk::ALL {
+        table += &format!("| `{risk}` | {} | {} |\n", risk.meaning(), risk.question());
+    }
+    assert!(page.contains(&format!("\n{table}\n")), "docs/review.md lacks this table:\n{table}");
+    for cause in Cause::ALL {
+        let row = format!("| {} | {} |\n", cause.word().replace('-', " "), cause.meaning());
+        assert!(page.contains(&row), "docs/review.md lacks this row: {row}");
+    }
+}
+
+#[test]
 fn the_keys_file_of_the_readme_is_valid() {
     let readme = read("README.md");
     let (_, rest) = readme.split_once("```yaml\n").unwrap();
@@ -269,6 +284,7 @@ fn every_option_that_the_documents_name_exists() {
         "docs/from-console.md",
         "docs/from-scripts.md",
         "docs/editors.md",
+        "docs/review.md",
         "docs/policy.md",
     ] {
         let content = read(document);

@@ -181,6 +181,21 @@ pub(super) struct ValidateArgs {
     /// How to answer
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(super) format: OutputFormat,
+    #[command(flatten)]
+    pub(super) base: BaseArgs,
+    /// Count keys that the files no longer mention as deleted, as --prune does
+    #[arg(long, requires = "BaseArgs", help_heading = "Review")]
+    pub(super) prune: bool,
+    /// End with 4 if a change since the base has one of these risks; several with commas or by repeating the option
+    #[arg(
+        long = "deny-risk",
+        value_name = "RISK",
+        value_delimiter = ',',
+        value_parser = risk(),
+        requires = "BaseArgs",
+        help_heading = "Review"
+    )]
+    pub(super) deny_risks: Vec<Risk>,
 }
 
 /// The files as they were.

@@ -37,6 +37,7 @@ pub(super) fn desired(
     output: &Output,
 ) -> Result<Option<Desired>, CommandError> {
     let Some(loaded) = read(global, &args.base)? else { return Ok(None) };
+    say_if_empty(&args.base, &loaded, output);
     if loaded.desired.is_some() {
         return Ok(loaded.desired);
     }
@@ -50,6 +51,14 @@ pub(super) fn desired(
         "warning: the base has errors, so the plan does not say what is this change and what is drift\n",
     );
     Ok(None)
+}
+
+/// A revision without the files makes everything this change, which is worth a word: the path may be wrong.
+pub(super) fn say_if_empty(args: &BaseArgs, loaded: &Loaded, output: &Output) {
+    if let Some(rev) = args.base_ref.as_ref().filter(|_| loaded.sources.is_empty()) {
+        let rev = render::escape(rev);
+        output.talk(&format!("note: {rev} has none of the keys files, so everything is this change\n"));
+    }
 }
 
 /// Shows the errors of a base.

@@ -78,7 +78,7 @@ fn execute(cli: Cli) -> Exit {
     let changes_keys = matches!(command, Command::Apply(_) | Command::Rotate(_) | Command::Revoke(_));
     let result = runtime.block_on(async {
         match command {
-            Command::Validate(args) => Ok(validate::run(&global, &args, &output)),
+            Command::Validate(args) => validate::run(&global, &args, &output),
             Command::Plan(args) => planning::run(&global, &args, &output).await,
             Command::Apply(args) => apply::run(&global, &args, None, &output).await,
             Command::Rotate(args) => {

@@ -4,19 +4,34 @@ use jiff::Timestamp;
 
 use crate::desired::{Desired, DesiredKey, FileArgument, Loaded, PolicyArgument, load_with};
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::plan::{Prune, Review, review};
 use crate::policy;
-use crate::render;
+use crate::render::text::ReviewContext;
+use crate::render::{self, Verbosity};
 
 use super::args::{GlobalArgs, OutputFormat, ValidateArgs};
+use super::base;
 use super::exit::Exit;
+use super::failure::CommandError;
 use super::output::Output;
 
-pub(super) fn run(global: &GlobalArgs, args: &ValidateArgs, output: &Output) -> Exit {
+pub(super) fn run(global: &GlobalArgs, args: &ValidateArgs, output: &Output) -> Result<Exit, CommandError> {
     let mut loaded = load_files(global);
     let judged = policy::judge(&mut loaded, Timestamp::now());
     let valid = loaded.desired.is_some() && judged.errors == 0;
+    let base = base::read(global, &args.base)?;
+    if let Some(base) = &base {
+        base::say_if_empty(&args.base, base, output);
+    }
+    let base_is_wrong = base.as_ref().is_some_and(|base| base.desired.is_none());
+    let review = match (&loaded.desired, base.as_ref().and_then(|base| base.desired.as_ref())) {
+        (Some(desired), Some(base)) => Some(reviewed(args, base, desired)),
+        (_, _) => None,
+    };
     match args.format {
-        OutputFormat::Json => output.data(&render::json::diagnostics(&loaded.diagnostics, &loaded.sources)),
+        OutputFormat::Json => {
+            output.data(&render::json::reviewed(&loaded.diagnostics, &loaded.sources, review.as_ref()));
+        }
         OutputFormat::Text => {
             output.complain(&render::text::diagnostics(&loaded.diagnostics, &loaded.sources, &output.stderr));
             if let Some(desired) = loaded.desired.as_ref().filter(|_| valid) {
@@ -29,9 +44,50 @@ pub(super) fn run(global: &GlobalArgs, args: &ValidateArgs, output: &Output) -> 
                 };
                 output.data(&format!("{} is valid: {keys} {noun}{waived}\n", files_name(global)));
             }
+            // Also of files that break a rule: who mends that wants to see all of it.
+            if let (Some(desired), Some(review)) = (&loaded.desired, &review) {
+                output.data(&format!("\n{}", text(global, args, desired, review, output)));
+            }
         }
     }
-    if valid { Exit::Done } else { Exit::Failed }
+    if let Some(base) = base.filter(|_| base_is_wrong) {
+        base::complain(&base, output);
+        output.complain("warning: the base has errors, so what changes since then is not shown\n");
+    }
+    Ok(match (&loaded.desired, &review) {
+        (None, _) => Exit::Failed,
+        (Some(_), _) if !valid => Exit::Failed,
+        (Some(_), Some(review)) if review.refusal.is_some() => Exit::Refused,
+        // What cannot be told cannot be allowed either.
+        (Some(_), None) if base_is_wrong && !args.deny_risks.is_empty() => Exit::Refused,
+        (Some(_), _) => Exit::Done,
+    })
+}
+
+fn reviewed(args: &ValidateArgs, base: &Desired, desired: &Desired) -> Review {
+    let prune = if args.prune { Prune::Delete } else { Prune::List };
+    let deny = args.deny_risks.iter().copied().collect();
+    // Sinks of the base lie where those of the files do.
+    let base = Desired { folder: desired.folder.clone(), ..base.clone() };
+    review(&base, desired, prune, &deny, Timestamp::now())
+}
+
+fn text(
+    global: &GlobalArgs,
+    args: &ValidateArgs,
+    desired: &Desired,
+    review: &Review,
+    output: &Output,
+) -> String {
+    let bases: Vec<String> = args.base.base.iter().map(|path| path.display().to_string()).collect();
+    let bases = bases.join(", ");
+    let context = ReviewContext {
+        scope_sets: &desired.scope_sets,
+        files: &files_name(global),
+        base: args.base.base_ref.as_deref().unwrap_or(&bases),
+        verbosity: if global.verbose > 0 { Verbosity::Verbose } else { Verbosity::Normal },
+    };
+    render::text::review(review, &context, &output.stdout)
 }
 
 /// Reads the files and shows every complaint; `None` if they cannot be used, and all has been said.

@@ -112,6 +112,12 @@ fn default_max_deletes(managed: usize) -> usize {
     (managed / 10).clamp(3, 10)
 }
 
+/// The refusal of risks that the caller does not accept, if there are any.
+pub(super) fn denied_risks(changes: &[Change], deny: &BTreeSet<Risk>) -> Option<Refusal> {
+    let denied: Vec<_> = changes.iter().flat_map(|change| denied(change, deny)).collect();
+    (!denied.is_empty()).then_some(Refusal::DeniedRisks { denied })
+}
+
 fn denied<'a>(change: &'a Change, deny: &'a BTreeSet<Risk>) -> impl Iterator<Item = DeniedRisk> + 'a {
     let found = change.risks.iter().filter(|found| deny.contains(&found.risk));
     found.map(|RiskAt { risk, at }| DeniedRisk { address: change.address.clone(), risk: *risk, at: *at })
@@ -154,9 +160,6 @@ pub(super) fn refusals(inputs: &Inputs<'_>, changes: &[Change], blocked: usize) 
     {
         refusals.push(Refusal::TooManyChanges { planned: changes.len(), limit });
     }
-    let denied: Vec<_> = changes.iter().flat_map(|change| denied(change, &options.deny_risks)).collect();
-    if !denied.is_empty() {
-        refusals.push(Refusal::DeniedRisks { denied });
-    }
+    refusals.extend(denied_risks(changes, &options.deny_risks));
     refusals
 }

@@ -18,6 +18,7 @@ mod refusal;
 mod rename;
 mod replacing;
 mod request;
+mod review;
 mod risk;
 mod rules;
 mod secret;
@@ -45,6 +46,7 @@ pub use cause::{Cause, Causes, LeftOut, Older};
 pub use coming::{Coming, Event};
 pub use permissions::{LeastScopes, MissingScope, Purpose, least};
 pub use refusal::{DeniedRisk, Note, Refusal};
+pub use review::{Review, review};
 pub use risk::{At, Risk, RiskAt, assess};
 pub use secret::{facts, sinks};
 
@@ -147,7 +149,7 @@ pub enum Contract {
 }
 
 /// What apply will do, and what it will not.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Plan {
     /// Whose keys these are.
     pub organisation: Option<OrganisationId>,
@@ -441,14 +443,7 @@ impl Plan {
 
     /// How many changes have each risk.
     pub fn risks(&self) -> BTreeMap<Risk, usize> {
-        let mut counts = BTreeMap::new();
-        for change in &self.changes {
-            let risks: BTreeSet<Risk> = change.risks.iter().map(|found| found.risk).collect();
-            for risk in risks {
-                *counts.entry(risk).or_default() += 1;
-            }
-        }
-        counts
+        risk::count(&self.changes)
     }
 
     /// How many changes there are of an action.

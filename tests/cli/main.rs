@@ -21,6 +21,7 @@ mod quickstart;
 mod reading;
 #[cfg(unix)]
 mod rescuing;
+mod reviewing;
 mod rotating;
 mod storm;
 mod switches;

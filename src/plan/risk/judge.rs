@@ -34,6 +34,18 @@ pub fn assess(changes: &mut [Change], now: Timestamp) {
     }
 }
 
+/// How many changes have each risk.
+pub(in crate::plan) fn count(changes: &[Change]) -> BTreeMap<Risk, usize> {
+    let mut counts = BTreeMap::new();
+    for change in changes {
+        let risks: BTreeSet<Risk> = change.risks.iter().map(|found| found.risk).collect();
+        for risk in risks {
+            *counts.entry(risk).or_default() += 1;
+        }
+    }
+    counts
+}
+
 /// The risks of one change by itself, in the order of its fields, each once for each field.
 pub(super) fn of_change(change: &Change, now: Timestamp) -> Vec<RiskAt> {
     let is_new = change.action == Action::Create;

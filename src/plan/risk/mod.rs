@@ -11,6 +11,7 @@ mod tests;
 use std::fmt;
 
 pub use judge::assess;
+pub(super) use judge::count;
 
 /// One kind of risk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

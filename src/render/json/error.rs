@@ -3,8 +3,10 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::plan::{ReviewDocument, review_document};
 use super::{FormatVersion, VERSION};
 use crate::diagnostic::{Diagnostic, Label, Severity, Sources, Span};
+use crate::plan::Review;
 
 /// An error that ended the run.
 #[derive(Serialize, JsonSchema)]
@@ -56,6 +58,8 @@ pub(super) struct DiagnosticsDocument {
     /// Whether there is no error; warnings may remain.
     valid: bool,
     diagnostics: Vec<DiagnosticDocument>,
+    /// What the files change since their base; null without a base, or if one of them has errors.
+    review: Option<ReviewDocument>,
 }
 
 /// One complaint.
@@ -103,11 +107,16 @@ enum SeverityWord {
     Error,
 }
 
-pub(super) fn diagnostics_document(diagnostics: &[Diagnostic], sources: &Sources) -> DiagnosticsDocument {
+pub(super) fn diagnostics_document(
+    diagnostics: &[Diagnostic],
+    sources: &Sources,
+    review: Option<&Review>,
+) -> DiagnosticsDocument {
     DiagnosticsDocument {
         format_version: VERSION,
         valid: diagnostics.iter().all(|diagnostic| diagnostic.severity == Severity::Warning),
         diagnostics: diagnostics.iter().map(|diagnostic| one(diagnostic, sources)).collect(),
+        review: review.map(review_document),
     }
 }
 

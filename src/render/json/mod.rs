@@ -23,7 +23,7 @@ use super::explain::Topic;
 use super::words::Explained;
 use crate::diagnostic::{Diagnostic, Place, Sources};
 use crate::inventory::{Holding, Sight};
-use crate::plan::{Action, LeastScopes, Plan};
+use crate::plan::{Action, LeastScopes, Plan, Review};
 use crate::report::Report;
 
 /// The version of every document here. It grows only when a reader of an earlier one would be misled.
@@ -46,7 +46,12 @@ pub fn error(code: &str, message: &str, causes: &[String], hints: &[String], exi
 
 /// Complaints about files; an empty list says that they are valid.
 pub fn diagnostics(diagnostics: &[Diagnostic], sources: &Sources) -> String {
-    pretty(&error::diagnostics_document(diagnostics, sources))
+    pretty(&error::diagnostics_document(diagnostics, sources, None))
+}
+
+/// Complaints about files, and what the files change since their base.
+pub fn reviewed(diagnostics: &[Diagnostic], sources: &Sources, review: Option<&Review>) -> String {
+    pretty(&error::diagnostics_document(diagnostics, sources, review))
 }
 
 /// Live keys. `live` counts all that were seen.

@@ -1,6 +1,6 @@
 //! The plan as a document.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -10,7 +10,9 @@ use super::words::{CauseWord, RiskWord, cause_word};
 use super::{ActionWord, DeliveryDocument, ExplainedDocument, FormatVersion, PlaceDocument, VERSION};
 use crate::diff::FieldChange;
 use crate::model::{KeyAddress, Mark, RotationPolicy, UsageLimits};
-use crate::plan::{Action, Blocked, Causes, Change, Coming, Plan, Request, RiskAt, UnmentionedKey, Waiting};
+use crate::plan::{
+    Action, Blocked, Causes, Change, Coming, Plan, Request, Review, Risk, RiskAt, UnmentionedKey, Waiting,
+};
 use crate::render::calls::calls;
 use crate::render::words;
 
@@ -211,6 +213,51 @@ struct UnmentionedDocument {
     prunable: bool,
 }
 
+/// What the files change since their base, as far as the files alone can say.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ReviewDocument {
+    changes: Vec<ReviewChangeDocument>,
+    /// The risks that there are, each with the number of changes that have it.
+    risks: Vec<RiskCount>,
+    /// Addresses that the base mentions and the files do not: only `--prune` deletes these keys.
+    dropped: Vec<String>,
+    /// Risks that `--deny-risk` does not allow.
+    refusals: Vec<ExplainedDocument>,
+}
+
+/// What the files change about one key.
+#[derive(Serialize, JsonSchema)]
+struct ReviewChangeDocument {
+    /// `organisation/NAME`, `WORKSPACE/NAME` or `WORKSPACE/USER/NAME`.
+    address: String,
+    action: ActionWord,
+    place: Option<PlaceDocument>,
+    fields: Vec<FieldDocument>,
+    /// Why, where the fields do not say it.
+    reason: Option<ReasonDocument>,
+    /// Where a new secret goes.
+    deliver_to: Vec<DeliveryDocument>,
+    risks: Vec<RiskDocument>,
+}
+
+pub(super) fn review_document(review: &Review) -> ReviewDocument {
+    let Review { changes, dropped, refusal } = review;
+    let of_change = |of: &Change| {
+        let ChangeDocument { address, action, place, fields, reason, deliver_to, risks, .. } = change(of);
+        ReviewChangeDocument { address, action, place, fields, reason, deliver_to, risks }
+    };
+    ReviewDocument {
+        changes: changes.iter().map(of_change).collect(),
+        risks: risk_counts(review.risks()),
+        dropped: dropped.iter().map(ToString::to_string).collect(),
+        refusals: refusal.iter().map(|refusal| words::refusal(refusal).into()).collect(),
+    }
+}
+
+fn risk_counts(counts: BTreeMap<Risk, usize>) -> Vec<RiskCount> {
+    counts.into_iter().map(|(risk, changes)| RiskCount { risk: risk.into(), changes }).collect()
+}
+
 pub(super) fn document(plan: &Plan) -> PlanDocument {
     let Plan {
         organisation,
@@ -257,11 +304,7 @@ pub(super) fn document(plan: &Plan) -> PlanDocument {
             blocked: blocked.len(),
             unmentioned: unmentioned.len(),
         },
-        risks: plan
-            .risks()
-            .into_iter()
-            .map(|(risk, changes)| RiskCount { risk: risk.into(), changes })
-            .collect(),
+        risks: risk_counts(plan.risks()),
         writes: WritesDocument {
             post: writes.post,
             put: writes.put,

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::diagnostic::{Label, Severity, Source, Span};
-use crate::plan::{Change, Plan};
+use crate::plan::{Change, Plan, Review};
 use crate::render::samples::{all_fields, create, empty_plan, full_plan, mixed_report, reset, story, update};
 
 fn read(text: &str) -> Value {
@@ -88,6 +88,19 @@ fn every_document_holds_to_its_schema() {
     assert_valid("error.schema.json", &read(&error("usage", "no", &[], &["yes".to_owned()], 64)));
     assert_valid("diagnostics.schema.json", &read(&sample_diagnostics()));
     assert_valid("explain.schema.json", &read(&topics(&crate::render::explain::fields())));
+}
+
+#[test]
+fn a_review_holds_to_the_schema_of_diagnostics_and_is_null_without_a_base() {
+    let mut plan_ = full_plan();
+    crate::render::samples::assess(&mut plan_);
+    let refusal = plan_.refusals.pop();
+    let review = Review { changes: plan_.changes, dropped: vec![plan_.blocked[0].address.clone()], refusal };
+    let document = read(&reviewed(&[], &Sources::default(), Some(&review)));
+    assert_valid("diagnostics.schema.json", &document);
+    assert_eq!(document["review"]["refusals"][0]["code"], "denied-risk");
+    assert_eq!(document["review"]["dropped"][0], "ws-payments/key-01");
+    assert_eq!(read(&diagnostics(&[], &Sources::default()))["review"], Value::Null);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! One entry of the plan: a mark, a word, names, a place, and what there is to say below.
 
-use super::PlanContext;
 use super::fields::{Field, Fields};
+use super::{Mode, PlanContext};
 use crate::diagnostic::Place;
 use crate::diff::FieldChange;
 use crate::handoff::TRANSITION;
@@ -193,7 +193,7 @@ impl Entry {
         if change.running_key {
             entry.body.push(Line::Remark(RUNNING_KEY.to_owned()));
         }
-        if context.verbosity == Verbosity::Verbose {
+        if context.verbosity == Verbosity::Verbose && context.mode != Mode::Review {
             entry.add_calls(change);
         }
         entry
@@ -230,7 +230,8 @@ impl Entry {
                 self.body.push(Line::Warning(text, risks(change, At::Key)));
             }
             Reason::DeclaredAbsent | Reason::Pruned { .. } | Reason::Replaced { .. } | Reason::LeftOver => {
-                let Some(key) = &change.before else {
+                // Of files that are compared with files, nothing else is known.
+                let Some(key) = change.before.as_ref().filter(|key| !key.status.is_empty()) else {
                     return self.body.push(Line::Warning(text, risks(change, At::Key)));
                 };
                 let end = match (&key.expires_at, key.status.as_str()) {

@@ -11,6 +11,7 @@ mod list;
 mod permissions;
 mod plan;
 mod report;
+mod review;
 mod show;
 mod texts;
 
@@ -28,7 +29,7 @@ use super::{Style, Verbosity};
 use crate::desired::LeftAlone;
 use crate::diagnostic::{Diagnostic, Sources};
 use crate::inventory::{Holding, Sight};
-use crate::plan::{LeastScopes, Plan};
+use crate::plan::{LeastScopes, Plan, Review};
 use crate::report::{Event, Report};
 
 /// What a plan does not know about itself.
@@ -46,6 +47,19 @@ pub struct PlanContext<'a> {
     pub mode: Mode,
 }
 
+/// What a review does not know about itself.
+#[derive(Clone, Debug)]
+pub struct ReviewContext<'a> {
+    /// The scope sets of the files, for showing scopes as they were written.
+    pub scope_sets: &'a BTreeMap<String, BTreeSet<String>>,
+    /// The files as the user knows them.
+    pub files: &'a str,
+    /// The base as the user knows it.
+    pub base: &'a str,
+    /// How much to show.
+    pub verbosity: Verbosity,
+}
+
 /// What happens after the plan was shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
@@ -54,11 +68,18 @@ pub enum Mode {
     Preview,
     /// It is applied.
     AboutToApply,
+    /// Files were compared with files: there are no calls.
+    Review,
 }
 
 /// The plan: what changes, what needs a person, what to type next.
 pub fn plan(plan: &Plan, context: &PlanContext<'_>, style: &Style) -> String {
     plan::draw(plan, context, style)
+}
+
+/// What a change of the files does, from the files alone.
+pub fn review(review: &Review, context: &ReviewContext<'_>, style: &Style) -> String {
+    review::draw(review, context, style)
 }
 
 /// The question before an apply, ending where the answer is typed.

@@ -40,6 +40,32 @@ pub(super) fn draw(plan: &Plan, context: &PlanContext<'_>, style: &Style) -> Str
     out
 }
 
+/// Changes alone, under their groups' headings.
+pub(super) fn entries(changes: &[Change], context: &PlanContext<'_>, style: &Style) -> String {
+    let plan = Plan { changes: changes.to_vec(), ..Plan::default() };
+    Page { plan: &plan, context, style }.groups()
+}
+
+/// `1 create, 2 update`.
+pub(super) fn counts_of(changes: &[Change]) -> String {
+    let counts = words::ACTIONS.into_iter().map(|action| {
+        let n = changes.iter().filter(|change| change.action == action).count();
+        (n, words::action(action).1)
+    });
+    let counts = counts.filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}"));
+    counts.collect::<Vec<_>>().join(", ")
+}
+
+/// The summary's line of risks, if there are any: `3 risks`, `mints-keys, deleted 2`.
+pub(super) fn risks_of(risks: &BTreeMap<Risk, usize>) -> Option<(String, String)> {
+    let word = |(risk, n): (&Risk, &usize)| match n {
+        1 => risk.word().to_owned(),
+        n => format!("{} {n}", risk.word()),
+    };
+    let words: Vec<String> = risks.iter().map(word).collect();
+    (!words.is_empty()).then(|| (count(risks.values().sum(), "risk"), words.join(", ")))
+}
+
 /// See [`super::question`].
 pub(super) fn question(plan: &Plan) -> String {
     let deletes = plan.count(Action::Delete);
@@ -305,24 +331,10 @@ impl Page<'_> {
     fn summary(&self) -> String {
         let plan = self.plan;
         let mut rows: Vec<(String, String)> = Vec::new();
-        let counts: Vec<String> = words::ACTIONS
-            .into_iter()
-            .map(|action| (plan.count(action), words::action(action).1))
-            .filter(|(n, _)| *n > 0)
-            .map(|(n, word)| format!("{n} {word}"))
-            .collect();
         let total = plan.changes.len();
         let changes = if total == 0 { "no changes".to_owned() } else { count(total, "change") };
-        rows.push((changes, counts.join(", ")));
-        let risks = plan.risks();
-        if !risks.is_empty() {
-            let word = |(risk, n): (&Risk, &usize)| match n {
-                1 => risk.word().to_owned(),
-                n => format!("{} {n}", risk.word()),
-            };
-            let words: Vec<String> = risks.iter().map(word).collect();
-            rows.push((count(risks.values().sum(), "risk"), words.join(", ")));
-        }
+        rows.push((changes, counts_of(&plan.changes)));
+        rows.extend(risks_of(&plan.risks()));
         if !plan.blocked.is_empty() {
             let n = plan.blocked.len();
             let others = match total {

@@ -137,6 +137,11 @@ pub(in crate::render) const REFUSALS: &[Meaning] = &[
         "Change the files, or let somebody who may accept the risk apply them without that word.",
     ),
     says(
+        "missing-scopes",
+        "The running key lacks scopes that calls of this plan need, so some of them would fail half-way.",
+        "Give the key the scopes that are named; `portkey-sync explain permissions` prints all that these files need.",
+    ),
+    says(
         "other-organisation",
         "The files are fenced to another organisation than the running key's.",
         "Run with a key of that organisation, or correct `organisation:` in the root file.",
@@ -196,6 +201,11 @@ pub(in crate::render) const NOTES: &[Meaning] = &[
         "Once nobody needs it, delete the file that is named.",
     ),
     says(
+        "key-can-write",
+        "A plan in CI runs with a key that could write. A key that cannot is enough, and safer beside pull requests.",
+        "Give the job that plans a key with the scopes that `portkey-sync explain permissions` prints for planning.",
+    ),
+    says(
         "list-unstable",
         "The pages of the list of keys did not agree, three times. No key is taken for absent.",
         "Plan again once nobody else is changing keys.",
@@ -209,6 +219,11 @@ pub(in crate::render) const NOTES: &[Meaning] = &[
         "rescue-copy",
         "The escrow holds an undelivered secret that is encrypted. Without the identity the key gets another secret.",
         "Pass `--age-identity PATH`, and this run delivers it.",
+    ),
+    says(
+        "rotate-scope-doubtful",
+        "The running key has one of `.rotate` and `.update`, and Portkey's documents contradict each other on which one rotates.",
+        "Give the key both, or see whether the rotation succeeds.",
     ),
     says(
         "running-key-uncertain",

@@ -6,3 +6,4 @@ mod hostile;
 mod plan;
 mod refusals;
 mod report;
+mod review;

@@ -1,5 +1,5 @@
 use crate::diff::FieldChange;
-use crate::plan::{Cause, Causes, Change, LeftOut, Plan, Reason};
+use crate::plan::{Change, Plan, Reason};
 use crate::render::samples::*;
 use crate::render::text::{self, Mode, PlanContext};
 use crate::render::{Style, Verbosity};
@@ -551,65 +551,4 @@ fn colour_changes_nothing_but_colour() {
 fn no_line_ends_with_a_space() {
     let shown = show(&full_plan());
     assert!(shown.lines().all(|line| !line.ends_with(' ')), "{shown}");
-}
-
-#[test]
-fn a_change_says_what_it_comes_of_and_each_field_where_that_is_mixed() {
-    let mut changes = vec![
-        update(
-            "ws-a/mixed",
-            7,
-            all_fields().into_iter().filter(|field| field.field() != "metadata").take(5).collect(),
-        ),
-        create("ws-a/new", 12),
-        delete("ws-a/old", Reason::DeclaredAbsent),
-        reset("ws-a/spent", 20),
-    ];
-    changes[0].causes.fields = all_fields().iter().map(|field| (field.field(), Cause::ThisChange)).collect();
-    changes[0].causes.fields.insert("rate_limits", Cause::Drift);
-    changes[1].causes = Causes::whole(Cause::ThisChange);
-    changes[2].causes = Causes::whole(Cause::Drift);
-    changes[3].causes = Causes::whole(Cause::Due);
-    let plan = Plan { changes, left_out: LeftOut { keys: 1, fields: 2 }, ..empty_plan() };
-    insta::assert_snapshot!(show(&plan), @r#"
-organisation a1b2c3d4, read with key `ci-plan`: 60 live keys, 52 in keys.yaml
-
-ws-a
-  ~ update   mixed                                                this change and drift, keys.yaml:7
-      name            checkout-old -> checkout
-      description     "Checkout" -> "Checkout, production"
-      scopes          + completions.write, logs.write, prompts.render  ! gains-read, gains-write
-                      - logs.list
-      rate_limits     1000 -> 0 (unlimited) requests per minute (drift)  ! limit-removed, unlimited
-                      - 5 tokens per day
-                      + 1 token per rpq
-      usage_limits    credit_limit 500 -> 2000 USD                ! limit-loosened
-                      alert_threshold 400 USD -> none
-                      periodic_reset monthly -> none
-                      periodic_reset_days none -> 30
-
-  + create   new                                                  this change, keys.yaml:12
-      description     "Checkout, Europe"
-      scopes          inference (completions.write, prompts.render), logs.write
-      rate_limits     100 requests per minute
-      usage_limits    500 USD monthly, alert at 400 USD
-      metadata        environment=prod, team="payments and more"
-      expires_at      2027-06-30T00:00:00Z
-      deliver_to      dir: secrets/ws-a/new
-
-  - delete   old                                                  drift
-      the file says `absent: true`; expired 2026-01-31T00:00:00Z  ! deleted
-        9b02c7de-60f4-4d3f-8a61-0f2d7be3c1aa   Xk*****7Qz   last changed 2026-11-20T16:02:11Z
-
-  < reset    spent                                                due, keys.yaml:20
-      usage           set to 0, as usage_reset_after 2026-11-22T10:00:00Z asks  ! limit-loosened
-                      (it counts since 2026-11-01T00:00:00Z)
-
-4 changes      1 create, 1 update, 1 reset, 1 delete
-7 risks        gains-read, gains-write, limit-loosened 2, limit-removed, unlimited, deleted
-left out       1 key with nothing but drift, 2 fields that drifted (--only-changed)
-5 writes       1 POST, 3 PUT, 1 DELETE; then reads to verify
-left alone     52 keys are as declared
-Nothing was written. Apply exactly this: portkey-sync apply --prune --expect-plan 7f3a9c2e41d05b88
-"#);
 }
