@@ -12,7 +12,7 @@ const TABLE: &str = include_str!("scopes.csv");
 
 /// Names that occur in Portkey's gateway, changelog or pages but not in the catalogue
 /// (portkey-api.md 5): accepted, with a warning.
-const SEEN_ELSEWHERE: &[&str] =
+pub const SEEN_ELSEWHERE: &[&str] =
     &["logs.read", "completions.read", "feedbacks.read", "feedbacks.write", "providers.duplicate"];
 const SEEN_GROUPS: &[&str] =
     &["agent_server_skills.", "agent_integration_skills.", "agent_server_user_access."];

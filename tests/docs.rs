@@ -264,6 +264,7 @@ fn every_option_that_the_documents_name_exists() {
         "list",
         "show",
         "explain",
+        "fmt",
         "emulator",
         "schema",
         "completions",
@@ -279,6 +280,11 @@ fn every_option_that_the_documents_name_exists() {
         "docs/formats.md",
         "docs/diagnostics.md",
         "docs/keys-file.md",
+        "docs/commands.md",
+        "docs/from-terraform.md",
+        "docs/from-console.md",
+        "docs/from-scripts.md",
+        "docs/editors.md",
         "docs/review.md",
         "docs/policy.md",
     ] {
@@ -292,6 +298,73 @@ fn every_option_that_the_documents_name_exists() {
             }
         }
     }
+}
+
+/// The lines of a page's shell blocks that run the program, without comments.
+fn commands_of(page: &str) -> Vec<String> {
+    let page = read(page);
+    let blocks = page.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    blocks
+        .flat_map(str::lines)
+        .filter_map(|line| line.split(" #").next().unwrap().trim().strip_prefix("portkey-sync "))
+        .map(|line| line.split(['>', '|']).next().unwrap().trim().to_owned())
+        .collect()
+}
+
+const WAYS_OVER: [&str; 3] = ["docs/from-console.md", "docs/from-terraform.md", "docs/from-scripts.md"];
+
+#[test]
+fn the_commands_of_the_ways_over_lead_to_an_empty_plan() {
+    for page in WAYS_OVER {
+        let folder = tempfile::tempdir().unwrap();
+        let all = text(&portkey_sync("import --emulator", folder.path()).stdout);
+        let ids = all.lines().filter_map(|line| line.trim().strip_prefix("id: ")).take(3);
+        let instance = |id: &str| format!("{{\"attributes\": {{\"id\": \"{id}\", \"key\": \"a-secret\"}}}}");
+        let instances: Vec<String> = ids.map(instance).collect();
+        assert_eq!(instances.len(), 3, "{all}");
+        let state = format!(
+            "{{\"version\": 4, \"resources\": [{{\"mode\": \"managed\", \"type\": \"portkey_api_key\", \"name\": \"a\", \
+             \"instances\": [{}]}}]}}",
+            instances.join(", ")
+        );
+        fs::write(folder.path().join("terraform.tfstate"), state).unwrap();
+        let mut said = String::new();
+        for command in commands_of(page) {
+            let output = portkey_sync(&format!("{command} --emulator"), folder.path());
+            said = text(&output.stdout);
+            assert_eq!(output.status.code(), Some(0), "{page}: {command}\n{said}{}", text(&output.stderr));
+        }
+        assert!(said.starts_with("No changes."), "{page}: {said}");
+    }
+}
+
+#[test]
+fn every_command_of_the_pages_for_people_is_a_command_line() {
+    for page in WAYS_OVER.iter().chain(&["docs/editors.md", "docs/commands.md", "docs/sinks.md"]) {
+        for command in commands_of(page) {
+            let command = command.trim_end_matches(')');
+            let output = portkey_sync(&format!("{command} --help"), root());
+            assert_eq!(output.status.code(), Some(0), "{page}: {command}\n{}", text(&output.stderr));
+        }
+    }
+}
+
+#[test]
+fn the_keys_files_of_the_pages_for_people_are_valid() {
+    for page in WAYS_OVER.iter().chain(&["docs/editors.md"]) {
+        for file in read(page).split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join("keys.yaml"), file).unwrap();
+            let output = portkey_sync("validate", folder.path());
+            assert_eq!(output.status.code(), Some(0), "{page}: {}", text(&output.stderr));
+        }
+    }
+}
+
+#[test]
+fn the_keys_files_of_the_repository_are_in_their_canonical_form() {
+    let output = portkey_sync("fmt --check keys.yaml", root());
+    assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
 }
 
 #[test]

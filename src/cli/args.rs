@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::engine::ArgValueCompleter;
 
-use super::formats::{ApplyFormat, PlanFormat, ValidateFormat};
+use super::complete;
+
+use super::formats::{ApplyFormat, PlanFormat, TextOrJson, ValidateFormat};
 use crate::plan::Risk;
 
 pub(super) const DEFAULT_BASE_URL: &str = "https://api.portkey.ai/v1";
@@ -53,8 +56,14 @@ pub(super) enum Command {
     List(super::list::ListArgs),
     /// Show everything that is known of one live key
     Show(super::show::ShowArgs),
-    /// Explain the scopes that a key needs for these files
-    Explain(super::permissions::ExplainArgs),
+    /// Say what a scope, a field or a code means
+    Explain(ExplainArgs),
+    /// Write keys files in their canonical form
+    ///
+    /// Comments, values, indentation and the order of lists stay as they are. Spaces, blank lines and quotes become
+    /// uniform, and the fields of an entry of `keys` in block style get the order of the reference, each with the comments
+    /// above it. A file that would not say exactly the same afterwards is left alone, and said so.
+    Fmt(FmtArgs),
     /// Serve a local Portkey Admin API, for tests and rehearsals
     Emulator(EmulatorArgs),
     /// Print a JSON Schema of what is read or published
@@ -199,7 +208,7 @@ pub(super) struct BaseArgs {
 #[expect(clippy::struct_excessive_bools, reason = "each is one option")]
 pub(super) struct PlanningArgs {
     /// Only this key, by its address or an unambiguous tail of it; may be given several times
-    #[arg(long = "target", value_name = "ADDRESS")]
+    #[arg(long = "target", value_name = "ADDRESS", add = ArgValueCompleter::new(complete::addresses))]
     pub(super) targets: Vec<String>,
     /// Delete keys that carry our mark and are in no file
     #[arg(long)]
@@ -320,7 +329,7 @@ pub(super) struct ApplyArgs {
 #[derive(Debug, Args)]
 pub(super) struct RotateArgs {
     /// The keys, by their addresses or unambiguous tails of them
-    #[arg(value_name = "ADDRESS", required = true)]
+    #[arg(value_name = "ADDRESS", required = true, add = ArgValueCompleter::new(complete::addresses))]
     pub(super) addresses: Vec<String>,
     /// How long the previous secret lives [default: the file's, or 30m]
     #[arg(long, value_name = "DURATION", value_parser = transition, conflicts_with = "accept")]
@@ -335,7 +344,7 @@ pub(super) struct RotateArgs {
 #[derive(Debug, Args)]
 pub(super) struct RevokeArgs {
     /// The keys, by their addresses or unambiguous tails of them
-    #[arg(value_name = "ADDRESS", required = true)]
+    #[arg(value_name = "ADDRESS", required = true, add = ArgValueCompleter::new(complete::addresses))]
     pub(super) addresses: Vec<String>,
     #[command(flatten)]
     pub(super) apply: ApplyArgs,
@@ -346,6 +355,9 @@ pub(super) struct ImportArgs {
     /// Write to this file instead of standard output; it must not exist
     #[arg(short, long, value_name = "PATH")]
     pub(super) output: Option<PathBuf>,
+    /// Only the keys of this Terraform state, in its order; secrets in it are not read
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["unmanaged", "include_automatic"])]
+    pub(super) from_tfstate: Option<PathBuf>,
     /// Only keys that the files given with --file do not mention
     #[arg(long)]
     pub(super) unmanaged: bool,
@@ -355,6 +367,27 @@ pub(super) struct ImportArgs {
     /// Also keys that Portkey made by itself for users who joined
     #[arg(long)]
     pub(super) include_automatic: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// Words to look up; or a kind of word to list: scopes, fields, diagnostics, exit-codes, blocked, refusals, notes,
+    /// risks, rules; or `permissions`: the least scopes that a key needs for the files given with --file
+    #[arg(value_name = "TOPIC", add = ArgValueCompleter::new(complete::topics))]
+    pub(super) topics: Vec<String>,
+    /// How to answer
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: TextOrJson,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct FmtArgs {
+    /// Files, folders of them, or - for standard input to standard output [default: those of --file]
+    #[arg(value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    /// Write nothing; show what would change, and end with 1 if anything would
+    #[arg(long)]
+    pub(super) check: bool,
 }
 
 #[derive(Debug, Args)]
@@ -396,6 +429,10 @@ pub(super) enum SchemaOf {
     Report,
     /// One line of `apply --format jsonl`
     Events,
+    /// `explain --format json`
+    Explain,
+    /// `explain permissions --format json`
+    Permissions,
     /// `validate --format json`, and what any command says about wrong files with `--format json`
     Diagnostics,
     /// Other errors with `--format json`

@@ -22,6 +22,34 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// Every one, by its number.
+    pub const ALL: [Self; 7] = [
+        Self::Done,
+        Self::Failed,
+        Self::Pending,
+        Self::Partial,
+        Self::Refused,
+        Self::Usage,
+        Self::Interrupted,
+    ];
+
+    /// What it says, as the README's table has it.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done, nothing to do, or waiting for a date",
+            Self::Failed => "failed, and certainly nothing changed: invalid files, no connection, declined",
+            Self::Pending => "changes are pending (`plan --detailed-exitcode`)",
+            Self::Partial => {
+                "something changed or may have changed, and not everything is done; the report says which"
+            }
+            Self::Refused => {
+                "refused, or some entry is blocked until a person acts; `apply` has written nothing if it ends with 4"
+            }
+            Self::Usage => "wrong usage",
+            Self::Interrupted => "interrupted before any write",
+        }
+    }
+
     /// This, unless the other one already says that something went wrong.
     #[must_use]
     pub fn worse(self, other: Self) -> Self {

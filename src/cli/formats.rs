@@ -63,18 +63,18 @@ pub(super) enum ApplyFormat {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum ShowFormat {
+pub(super) enum TextOrJson {
     /// For people
     Text,
     /// For programs; covers errors too
     Json,
 }
 
-impl From<ShowFormat> for OutputFormat {
-    fn from(format: ShowFormat) -> Self {
+impl From<TextOrJson> for OutputFormat {
+    fn from(format: TextOrJson) -> Self {
         match format {
-            ShowFormat::Text => Self::Text,
-            ShowFormat::Json => Self::Json,
+            TextOrJson::Text => Self::Text,
+            TextOrJson::Json => Self::Json,
         }
     }
 }

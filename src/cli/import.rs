@@ -3,15 +3,18 @@
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::path::Path;
 
 use futures_util::future::join3;
+use zeroize::Zeroizing;
 
 use crate::api::{ApiError, Page, ReadApi};
 use crate::desired::parse_str;
 use crate::diagnostic::Severity;
 use crate::diff::diff;
-use crate::import::{ImportOptions, import};
+use crate::import::{ImportOptions, StateKey, import, keys_of_tfstate};
 use crate::live::{Names, hydrate, refresh};
+use crate::render;
 
 use super::args::{GlobalArgs, ImportArgs};
 use super::exit::Exit;
@@ -26,6 +29,7 @@ pub(super) async fn run(
     args: &ImportArgs,
     output: &Output,
 ) -> Result<Exit, CommandError> {
+    let only = args.from_tfstate.as_deref().map(state_keys).transpose()?;
     let desired = if args.unmanaged {
         let Some(desired) = validate::read(global, OutputFormat::Text, output) else {
             return Ok(Exit::Failed);
@@ -42,6 +46,7 @@ pub(super) async fn run(
         .keys
         .values()
         .filter(|key| !key.rotation_policy.is_managed())
+        .filter(|key| only.as_ref().is_none_or(|only| only.iter().any(|wanted| wanted.id == key.id)))
         .map(|key| key.id.clone())
         .collect();
     hydrate(&session.reader, &mut live, &unread).await;
@@ -55,7 +60,9 @@ pub(super) async fn run(
     };
     let mut options = ImportOptions {
         managed_by: args.managed_by.clone(),
-        include_automatic: args.include_automatic,
+        // Whoever has put a key into a state means it.
+        include_automatic: args.include_automatic || only.is_some(),
+        only,
         mentioned,
         ..ImportOptions::default()
     };
@@ -87,6 +94,11 @@ pub(super) async fn run(
             })?;
         }
     }
+    if args.from_tfstate.is_some() {
+        for reason in &imported.left_out {
+            output.talk(&format!("warning: left out: {}\n", render::escape(reason)));
+        }
+    }
     let noun = if imported.keys == 1 { "key" } else { "keys" };
     let left = match imported.left_out.len() {
         0 => String::new(),
@@ -94,6 +106,20 @@ pub(super) async fn run(
     };
     output.talk(&format!("imported {} {noun}{left}\n", imported.keys));
     Ok(Exit::Done)
+}
+
+/// The keys of a Terraform state. Its text holds their secrets, so it is wiped from memory.
+fn state_keys(path: &Path) -> Result<Vec<StateKey>, CommandError> {
+    let text = std::fs::read_to_string(path).map(Zeroizing::new).map_err(|error| {
+        CommandError::new(anyhow::Error::new(error).context(format!("`{}` cannot be read", path.display())))
+    })?;
+    keys_of_tfstate(&text).map_err(|error| {
+        let hint = error.hint();
+        CommandError::new(
+            anyhow::Error::new(error).context(format!("`{}` cannot be imported", path.display())),
+        )
+        .hint(hint)
+    })
 }
 
 /// Slugs and e-mails instead of ids, as far as the caller may list them.

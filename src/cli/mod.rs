@@ -5,12 +5,16 @@
 mod apply;
 mod args;
 mod base;
+mod complete;
 mod emulator;
 mod exit;
+mod explain;
 mod failure;
+mod fmt;
 mod formats;
 mod import;
 mod list;
+mod manual;
 mod output;
 mod permissions;
 mod planning;
@@ -23,7 +27,7 @@ mod validate;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use tracing_subscriber::EnvFilter;
 
@@ -39,7 +43,11 @@ use crate::render;
 /// Runs one command line.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    match Cli::try_parse_from(&arguments) {
+    if let Some(answered) = complete::answer(&arguments) {
+        return if answered { Exit::Done } else { Exit::Failed }.into();
+    }
+    let parsed = manual::command().try_get_matches_from(&arguments);
+    match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => execute(cli).into(),
         Err(error) => usage(&error, &arguments).into(),
     }
@@ -61,8 +69,9 @@ fn execute(cli: Cli) -> Exit {
         Command::Revoke(args) => args.apply.format.into(),
         Command::List(args) => args.error_format(),
         Command::Show(args) => args.format.into(),
+        Command::Explain(args) => args.format.into(),
         Command::Import(_)
-        | Command::Explain(_)
+        | Command::Fmt(_)
         | Command::Emulator(_)
         | Command::Schema(_)
         | Command::Completions(_)
@@ -87,10 +96,11 @@ fn execute(cli: Cli) -> Exit {
             Command::Import(args) => import::run(&global, &args, &output).await,
             Command::List(args) => list::run(&global, &args, &output).await,
             Command::Show(args) => show::run(&global, &args, &output).await,
-            Command::Explain(args) => Ok(permissions::run(&global, &args, &output)),
+            Command::Explain(args) => explain::run(&global, &args, &output),
+            Command::Fmt(args) => fmt::run(&global, &args, &output),
             Command::Emulator(args) => emulator::run(&global, args, &output).await,
             Command::Schema(args) => reference::schema(args.of, &output),
-            Command::Completions(args) => Ok(reference::completions(args.shell, &output)),
+            Command::Completions(args) => reference::completions(args.shell, &output),
             Command::Man(args) => reference::man(args.output.as_deref(), &output),
         }
     });

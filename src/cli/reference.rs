@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
-use clap::CommandFactory;
-
 use crate::{desired, render};
 
-use super::args::{Cli, SchemaOf};
+use super::args::SchemaOf;
 use super::exit::Exit;
 use super::failure::CommandError;
+use super::manual;
 use super::output::Output;
 
 pub(super) fn schema(of: SchemaOf, output: &Output) -> Result<Exit, CommandError> {
@@ -17,6 +16,8 @@ pub(super) fn schema(of: SchemaOf, output: &Output) -> Result<Exit, CommandError
         SchemaOf::Plan => published("plan.schema.json"),
         SchemaOf::Report => published("report.schema.json"),
         SchemaOf::Events => published("events.schema.json"),
+        SchemaOf::Explain => published("explain.schema.json"),
+        SchemaOf::Permissions => published("permissions.schema.json"),
         SchemaOf::Diagnostics => published("diagnostics.schema.json"),
         SchemaOf::List => published("list.schema.json"),
         SchemaOf::Show => published("show.schema.json"),
@@ -33,24 +34,23 @@ fn published(file: &str) -> serde_json::Value {
     schemas.into_iter().find(|(name, _)| *name == file).map(|(_, schema)| schema).unwrap_or_default()
 }
 
-pub(super) fn completions(shell: clap_complete::Shell, output: &Output) -> Exit {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "portkey-sync", &mut script);
-    output.data(&String::from_utf8_lossy(&script));
-    Exit::Done
+pub(super) fn completions(shell: clap_complete::Shell, output: &Output) -> Result<Exit, CommandError> {
+    output.data(&super::complete::script(shell).map_err(CommandError::new)?);
+    Ok(Exit::Done)
 }
 
 pub(super) fn man(folder: Option<&Path>, output: &Output) -> Result<Exit, CommandError> {
-    let command = Cli::command();
+    let pages = manual::pages().map_err(CommandError::new)?;
     match folder {
         Some(folder) => {
             std::fs::create_dir_all(folder).map_err(CommandError::new)?;
-            clap_mangen::generate_to(command, folder).map_err(CommandError::new)?;
+            for (name, page) in pages {
+                std::fs::write(folder.join(name), page).map_err(CommandError::new)?;
+            }
         }
         None => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(command).render(&mut page).map_err(CommandError::new)?;
-            output.data(&String::from_utf8_lossy(&page));
+            let main = pages.into_iter().next().map(|(_, page)| page).unwrap_or_default();
+            output.data(&String::from_utf8_lossy(&main));
         }
     }
     Ok(Exit::Done)

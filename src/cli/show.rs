@@ -14,7 +14,7 @@ use crate::render;
 use super::args::GlobalArgs;
 use super::exit::Exit;
 use super::failure::CommandError;
-use super::formats::ShowFormat;
+use super::formats::TextOrJson;
 use super::list::{Files, files, read};
 use super::output::Output;
 use super::session::Session;
@@ -26,7 +26,7 @@ pub(super) struct ShowArgs {
     pub(super) what: String,
     /// How to answer
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(super) format: ShowFormat,
+    pub(super) format: TextOrJson,
 }
 
 pub(super) async fn run(global: &GlobalArgs, args: &ShowArgs, output: &Output) -> Result<Exit, CommandError> {
@@ -65,8 +65,8 @@ async fn look(
     let holding = only(&all, id.as_str())?;
     let organisation = live.organisation.as_ref().map(OrganisationId::as_str);
     Ok(match args.format {
-        ShowFormat::Json => render::json::key(organisation, live.now, holding),
-        ShowFormat::Text => render::text::key(holding, live.now, &output.stdout),
+        TextOrJson::Json => render::json::key(organisation, live.now, holding),
+        TextOrJson::Text => render::text::key(holding, live.now, &output.stdout),
     })
 }
 

@@ -4,6 +4,7 @@
 
 use super::formats::Format;
 use super::rules::POLICY;
+use super::sink_fields::{ESCROW, SINK};
 
 /// What a value must look like.
 #[derive(Debug)]
@@ -116,22 +117,23 @@ pub(super) static ROOT: Table = Table {
         ("default", "write `defaults`"),
     ],
     fields: &[
-        field("version", Integer(1, 1), "The version of this format: 1."),
+        field("version", Integer(1, 1), "The version of this format: 1. It must stand in one root file."),
         field(
             "organisation",
             Text(Format::Id),
-            "A fence: the id of the only organisation that these files are for. Any other is refused.",
-        ),
+            "A fence: the id of the only organisation that these files are for. A plan for any other is refused. Left out: any.",
+        )
+        .example("\"a1b2c3d4-e5f6-4a5b-8c7d-9e0f1a2b3c4d\""),
         field(
             "managed_by",
             Text(Format::Owner),
-            "Marks managed keys as ours, at the end of their descriptions, so that several teams can share an organisation and `--prune` knows what it may delete. One word.",
+            "Marks managed keys as ours, at the end of their descriptions, so that several teams can share an organisation and `--prune` knows what it may delete. One word. Left out: nothing is marked, and `--prune` is refused.",
         )
         .example("\"platform\""),
         field(
             "workspaces",
             MapOf(Format::Alias, &Text(Format::Workspace)),
-            "Readable names for the slugs or UUIDs of workspaces.",
+            "Readable names for the slugs or UUIDs of workspaces. Keys name them in `workspace_id`, and addresses start with them.",
         )
         .example("{\"payments\": \"ws-prod-1a2b3c\"}"),
         field(
@@ -143,8 +145,9 @@ pub(super) static ROOT: Table = Table {
         field(
             "known_scopes",
             List(&Text(Format::Scope)),
-            "Scopes that are newer than the built-in list. Any other unknown scope is an error.",
-        ),
+            "Scopes that are newer than the built-in list. Any other unknown scope is an error, because it is most likely a typing mistake.",
+        )
+        .example("[\"robots.invoke\"]"),
         field(
             "sinks",
             MapOf(Format::Alias, &Fields(&SINK)),
@@ -160,19 +163,22 @@ pub(super) static ROOT: Table = Table {
         field(
             "include",
             List(&Fields(&INCLUDE)),
-            "Other files with keys. Each entry is also a fence on what its files may hold.",
-        ),
+            "Other files with keys, as for teams that own theirs. Each entry is also a fence on what its files may hold.",
+        )
+        .example("[{\"files\": \"teams/payments/*.yaml\", \"workspaces\": [\"payments\"]}]"),
         field(
             "templates",
             MapOf(Format::Alias, &Fields(&TEMPLATE)),
-            "Named sets of fields. A key takes one with `template: NAME`; its own fields win.",
-        ),
+            "Named sets of fields. A key takes one with `template: NAME`; its own fields win, maps merge field by field, lists replace.",
+        )
+        .example("{\"service\": {\"scopes\": [\"completions.write\"], \"expires_at\": \"2027-06-30\"}}"),
         field(
             "defaults",
             Fields(&DEFAULTS),
-            "Fields for every key of this file and of the files that it includes. Templates and keys win over them.",
-        ),
-        field("keys", Shape::Keys, "The keys. `[]` says that there are none."),
+            "Fields for every key of this file and of the files that it includes. Templates and keys win over them; a key opts out of one with `unmanaged`.",
+        )
+        .example("{\"alert_emails\": [\"platform@example.com\"]}"),
+        field("keys", Shape::Keys, "The keys. `[]` says that there are none. A live key that is not here is never changed, unless `--prune` asks for it."),
         field(
             "policy",
             Fields(&POLICY),
@@ -184,65 +190,6 @@ pub(super) static ROOT: Table = Table {
 
 /// The top of an included file: the same table, so that a misplaced field is told from an unknown one.
 pub(super) const INCLUDED_FIELDS: &[&str] = &["defaults", "templates", "keys"];
-
-static SINK: Table = Table {
-    what: "a sink",
-    heritable_only: false,
-    exclusive: &[("file", "command"), ("file", "env_file"), ("command", "env_file")],
-    instead: &[("path", "write `file`"), ("cmd", "write `command`"), ("exec", "write `command`")],
-    fields: &[
-        field(
-            "file",
-            Text(Format::SinkPath),
-            "A file beneath the folder of the keys file; it holds the secret and nothing else. `{workspace}`, `{user}`, `{name}` and `{id}` are filled in, each as one component of the path.",
-        )
-        .example("\"secrets/{workspace}/{name}\""),
-        field(
-            "command",
-            List(&Text(Format::Any)),
-            "A program and its arguments; the secret comes on its standard input. No shell is involved, placeholders fill in each argument, and the program runs only if the caller allows it (`--allow-command`).",
-        )
-        .example("[gh, secret, set, PORTKEY_API_KEY, --repo, \"acme/{name}\"]"),
-        field(
-            "env",
-            List(&Text(Format::Any)),
-            "The environment variables that the command may see, besides `PATH` and `HOME`.",
-        )
-        .example("[GH_TOKEN]"),
-        field("timeout", Duration, "How long the command may take; 60 seconds unless said."),
-        field(
-            "env_file",
-            Text(Format::SinkPath),
-            "A file of `NAME=value` lines beneath the folder of the keys file, in which one line is replaced or added.",
-        ),
-        field(
-            "variable",
-            Text(Format::Any),
-            "The name of the line in `env_file`. What placeholders fill in is written in capitals, with `_` for all but letters and digits.",
-        )
-        .example("\"PORTKEY_{name}\""),
-        field(
-            "age",
-            List(&Text(Format::Any)),
-            "Recipients that the `file` is encrypted to: `age1…`, `ssh-ed25519 …` or `ssh-rsa …`.",
-        ),
-    ],
-};
-
-static ESCROW: Table = Table {
-    what: "`escrow`",
-    heritable_only: false,
-    exclusive: &[],
-    instead: &[("recipients", "write `age`")],
-    fields: &[
-        field(
-            "age",
-            List(&Text(Format::Any)),
-            "Recipients that secrets in the escrow are encrypted to: `age1…`, `ssh-ed25519 …` or `ssh-rsa …`. A run that dies can then be finished only by one that has such a recipient's private key (`--age-identity`); for the others the escrow is a rescue copy, and the key gets another secret.",
-        )
-        .required(),
-    ],
-};
 
 static INCLUDE: Table = Table {
     what: "an entry of `include`",
@@ -266,12 +213,14 @@ static INCLUDE: Table = Table {
             "workspaces",
             List(&Text(Format::Workspace)),
             "A fence: the only workspaces that keys of these files may be in. Left out: any, and organisation keys as well.",
-        ),
+        )
+        .example("[\"payments\"]"),
         field(
             "scopes",
             List(&Text(Format::Scope)),
             "A fence: the only scopes that keys of these files may have, sets by name. Left out: any.",
-        ),
+        )
+        .example("[\"inference\", \"logs.write\"]"),
         field(
             "types",
             List(&Choice(KINDS)),
@@ -357,46 +306,53 @@ const KEY_FIELDS: &[Field] = &[
     field(
         "type",
         Choice(KINDS),
-        "What the key is for: a program in a workspace (`workspace-service`, the default), a person in a workspace, or administration of the organisation. Cannot be changed later.",
+        "What the key is for: a program in a workspace (`workspace-service`, the default), a person in a workspace (`workspace-user`, needs `user_id`), or administration of the organisation (`organisation-service`). Cannot be changed later.",
     )
-    .heritable(),
+    .heritable()
+    .example("\"workspace-service\""),
     field(
         "workspace_id",
         OrNull(&Text(Format::Workspace)),
         "The workspace: a name from `workspaces`, a slug (`ws-…`) or a UUID. Required for workspace keys; organisation keys have none, and `null` drops an inherited one. Cannot be changed later.",
     )
-    .heritable(),
+    .heritable()
+    .example("\"payments\""),
     field(
         "user_id",
         OrNull(&Text(Format::User)),
-        "The owner of a `workspace-user` key: an e-mail address or an id. Cannot be changed later.",
+        "The owner of a `workspace-user` key: an e-mail address or an id. Other types have none, and `null` drops an inherited one. Cannot be changed later.",
     )
-    .heritable(),
-    field("template", Text(Format::Alias), "The template whose fields this key takes where it has none of its own."),
+    .heritable()
+    .example("\"ann@example.com\""),
+    field("template", Text(Format::Alias), "The template whose fields this key takes where it has none of its own; maps merge, lists do not.")
+        .example("\"service\""),
     field(
         "id",
         Text(Format::Id),
-        "Pins the entry to one live key: settles equal names and survives renames. A key that is not found is an error.",
-    ),
+        "Pins the entry to one live key: settles equal names and survives renames. If no live key has it, the entry is blocked and nothing is created.",
+    )
+    .example("\"183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2\""),
     field(
         "renamed_from",
         OrNull(&Text(Format::Name)),
-        "The former name: finds the key under it, so that a rename keeps its id, secret and usage. `null` says that this is a new key and no rename.",
-    ),
+        "The former name: finds the key under it, so that a rename keeps its id, secret and usage. `null` says that this is a new key and no rename. Can be taken out once it is applied.",
+    )
+    .example("\"checkout-old\""),
     field(
         "replaces",
         Text(Format::Id),
         "The id of the live key in whose place this one comes, where `type`, `workspace_id` or `user_id` have to change: this one is created and delivered, and the other is deleted in a run at least the transition later. New id, new secret; the usage history stays with the former key. Remove the field once that is done.",
     )
     .example("\"183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2\""),
-    field("absent", Shape::Bool, "`true` deletes the key: a delete that was reviewed."),
-    field("protected", Shape::Bool, "`true`: never delete this key, even if its entry goes away."),
+    field("absent", Shape::Bool, "`true` deletes the key: a delete that was reviewed. The entry then holds only what identifies the key, and can be taken out once it is applied. Default: `false`."),
+    field("protected", Shape::Bool, "`true`: never delete this key, even if its entry goes away; the mark on the key remembers it. To lift it, take this out and apply. Default: `false`."),
     field(
         "description",
         OrNull(&Text(Format::Description)),
-        "What the key is for, at most 200 characters. `null` clears it.",
+        "What the key is for, at most 200 characters with the mark that portkey-sync adds at its end. `null` clears it.",
     )
-    .heritable(),
+    .heritable()
+    .example("\"Checkout service, production\""),
     field(
         "scopes",
         List(&Text(Format::Scope)),
@@ -407,42 +363,45 @@ const KEY_FIELDS: &[Field] = &[
     field(
         "rate_limits",
         OrNull(&List(&Fields(&RATE_LIMIT))),
-        "How many requests or tokens per time; at most one limit per type and unit. Replaces an inherited list. `null` removes all.",
+        "How many requests or tokens per time; at most one limit per type and unit. Replaces an inherited list. `null` or `[]` removes all.",
     )
     .heritable()
     .example("[{\"type\": \"requests\", \"unit\": \"rpm\", \"value\": 100}]"),
     field(
         "usage_limits",
         OrNull(&Fields(&USAGE_LIMITS)),
-        "The budget. Merges into an inherited one; the result is sent whole. `null` removes it.",
+        "The budget, in US dollars or tokens. Merges into an inherited one; the result is sent whole, and what it does not set is cleared. `null` removes it.",
     )
     .heritable()
     .example("{\"credit_limit\": 500, \"alert_threshold\": 400, \"periodic_reset\": \"monthly\"}"),
     field(
         "metadata",
         OrNull(&MapOf(Format::MetadataName, &OrNull(&Text(Format::MetadataValue)))),
-        "Text values that are stamped on every request. Only the names given here are managed; `name: null` removes one, `metadata: null` removes all. Merges into inherited ones.",
+        "Text values that are stamped on the log of every request made with the key. Only the names given here are managed; `name: null` removes one, `metadata: null` removes all. Merges into inherited ones.",
     )
     .heritable()
     .example("{\"team\": \"payments\"}"),
     field(
         "config_id",
         OrNull(&Text(Format::Id)),
-        "The config that the key is bound to: slug (`pc-…`) or UUID. `null` unbinds.",
+        "The routing config that the key is bound to: slug (`pc-…`) or UUID. `null` unbinds. With `allow_config_override: false` requests cannot choose another.",
     )
-    .heritable(),
+    .heritable()
+    .example("\"pc-routing-9f8e\""),
     field(
         "allow_config_override",
         OrNull(&Shape::Bool),
         "Whether a request may bring a config of its own. `null` means the default, `true`.",
     )
-    .heritable(),
+    .heritable()
+    .example("false"),
     field(
         "alert_emails",
         OrNull(&List(&Text(Format::Email))),
         "Who gets mail about budgets and rotations. Replaces an inherited list. `null` or `[]`: nobody.",
     )
-    .heritable(),
+    .heritable()
+    .example("[\"platform@example.com\"]"),
     field(
         "expires_at",
         OrNull(&Instant),
@@ -453,26 +412,30 @@ const KEY_FIELDS: &[Field] = &[
     field(
         "rotation_policy",
         OrNull(&Fields(&ROTATION_POLICY)),
-        "Portkey's own rotation schedule. The new secrets are shown to nobody, so it suits keys that people read in the console. Merges into an inherited one; `null` removes it.",
+        "Portkey's own rotation schedule. The new secrets are shown to nobody, so it suits keys that people read in the console; `secret: {max_age: …}` delivers instead. Merges into an inherited one; `null` removes it.",
     )
-    .heritable(),
+    .heritable()
+    .example("{\"rotation_period\": \"monthly\", \"key_transition_period\": \"24h\"}"),
     field(
         "unmanaged",
         List(&Choice(UNMANAGEABLE)),
-        "Fields that this key does not inherit and whose live values are left alone.",
-    ),
+        "Fields that this key does not inherit from `defaults` or its template and whose live values are left alone.",
+    )
+    .example("[\"alert_emails\"]"),
     field(
         "usage_reset_after",
         OrNull(&Instant),
-        "Resets the usage to 0 once, if it was last reset before this time and the time has come.",
+        "Resets the usage to 0 once, if it was last reset before this time and the time has come. Write the present time to reset now; it can stay in the file.",
     )
-    .heritable(),
+    .heritable()
+    .example("\"2026-11-22T10:00:00Z\""),
     field(
         "secret",
         OrNull(&Fields(&SECRET)),
-        "What happens to the key's secret. Merges into an inherited one.",
+        "What happens to the key's secret: where it goes and when it is replaced. Merges into an inherited one; `null` drops it.",
     )
-    .heritable(),
+    .heritable()
+    .example("{\"deliver_to\": [\"dir\"], \"max_age\": \"90d\", \"transition\": \"24h\"}"),
 ];
 
 const RATE_LIMIT: Table = Table {
@@ -481,15 +444,24 @@ const RATE_LIMIT: Table = Table {
     exclusive: &[],
     instead: &[("limit", "write `value`"), ("period", "write `unit`")],
     fields: &[
-        field("type", Choice(&["requests", "tokens"]), "What is counted.").required(),
+        field(
+            "type",
+            Choice(&["requests", "tokens"]),
+            "What is counted: requests, or tokens of prompts and answers together.",
+        )
+        .required(),
         field(
             "unit",
             Choice(&["rps", "rpm", "rph", "rpd", "rpw"]),
-            "Per second, minute, hour, day or week. Older gateways do not know `rpw`.",
+            "Per second, minute, hour, day or week. Gateways before spring 2026 do not know `rpw`.",
         )
         .required(),
-        field("value", Integer(0, 9_007_199_254_740_991), "How many. 0 means unlimited at the gateway.")
-            .required(),
+        field(
+            "value",
+            Integer(0, 9_007_199_254_740_991),
+            "How many per `unit`, 0 or more. 0 means unlimited at the gateway, not blocked.",
+        )
+        .required(),
     ],
 };
 
@@ -518,24 +490,27 @@ const USAGE_LIMITS: Table = Table {
         field(
             "type",
             OrNull(&Choice(&["cost", "tokens"])),
-            "What is counted: US dollars (`cost`, the default) or tokens.",
+            "What is counted: US dollars (`cost`) or tokens. `null` or left out: `cost`.",
         ),
-        field("credit_limit", OrNull(&Shape::Amount), "The budget, at least 1."),
+        field("credit_limit", OrNull(&Shape::Amount), "The budget per period, in US dollars or tokens as `type` says: at least 1. Requests are refused once it is used up. `null` or left out: no limit.")
+            .example("500"),
         field(
             "alert_threshold",
             OrNull(&Shape::Amount),
-            "Mail goes out above this; at least 1, at most `credit_limit`.",
-        ),
+            "Mail goes to `alert_emails` above this, in the same unit; at least 1, at most `credit_limit`. `null` or left out: no mail.",
+        )
+        .example("400"),
         field(
             "periodic_reset",
             OrNull(&Choice(&["weekly", "monthly"])),
-            "The budget starts anew every week or month. Excludes `periodic_reset_days`.",
+            "The budget starts anew every week or month. Without it or `periodic_reset_days` it never does. Excludes `periodic_reset_days`.",
         ),
         field(
             "periodic_reset_days",
             OrNull(&Integer(1, 365)),
             "The budget starts anew every so many days, 1 to 365. Excludes `periodic_reset`.",
-        ),
+        )
+        .example("30"),
     ],
 };
 
@@ -565,8 +540,9 @@ const ROTATION_POLICY: Table = Table {
         field(
             "next_rotation_at",
             OrNull(&Instant),
-            "The next rotation; Portkey moves it to midnight UTC. Excludes `rotation_period`.",
-        ),
+            "The next rotation; Portkey moves it to midnight UTC. Compared only while it is in the future. Excludes `rotation_period`.",
+        )
+        .example("\"2027-01-01\""),
         field(
             "key_transition_period",
             OrNull(&Duration),
@@ -576,8 +552,9 @@ const ROTATION_POLICY: Table = Table {
         field(
             "key_transition_period_ms",
             OrNull(&Integer(0, 31_622_400_000)),
-            "The same in milliseconds, as the API has it.",
-        ),
+            "The same in milliseconds, as the API has it: at least 1800000. Excludes `key_transition_period`.",
+        )
+        .example("86400000"),
     ],
 };
 
@@ -591,42 +568,48 @@ const SECRET: Table = Table {
         ("value", "remove it; a file in git must not hold a secret"),
     ],
     fields: &[
-        field("deliver_to", OrNull(&List(&Text(Format::Alias))), "The sinks that get a new secret, by name.")
+        field("deliver_to", OrNull(&List(&Text(Format::Alias))), "The sinks that get a new secret, by name. Replaces an inherited list; `null` drops it. A sink added later gets a new secret, because the present one cannot be read.")
             .example("[\"dir\"]"),
         field(
             "transition",
             OrNull(&Duration),
-            "How long the previous secret lives on after a rotation: at least 30 minutes, which is the default.",
-        ),
+            "How long the previous secret lives on after a rotation: at least `30m`, which is the default.",
+        )
+        .example("\"24h\""),
         field(
             "rotate_after",
             OrNull(&Instant),
-            "Rotates the secret once, if it was issued before this time and the time has come.",
-        ),
+            "Rotates the secret once, if it was issued before this time and the time has come. Write the present time to rotate now; it can stay in the file.",
+        )
+        .example("\"2026-11-22T10:00:00Z\""),
         field(
             "max_age",
             OrNull(&Duration),
-            "Rotates the secret when it is older than this. Longer than the transition.",
-        ),
+            "Rotates the secret when it is older than this, at the next apply. Longer than the transition. `null` or left out: never for its age.",
+        )
+        .example("\"90d\""),
         field(
             "delivered",
             OrNull(&Text(Format::Any)),
-            "The mask of the secret that the sinks already hold, as Portkey shows it: `ab*****xyz`. Answers what a plan asks about a key that was not created here.",
-        ),
+            "The mask of the secret that the sinks already hold, as Portkey shows it. Answers what a plan asks about a key that was not created here.",
+        )
+        .example("\"ab*****xyz\""),
         field(
             "first",
             OrNull(&Choice(&["rotate"])),
-            "`rotate`: give a key that was not created here a new secret and deliver that.",
-        ),
+            "`rotate`: give a key that was not created here a new secret and deliver that. Acts once.",
+        )
+        .example("\"rotate\""),
         field(
             "until",
             OrNull(&Instant),
             "No rotation before this time: when a transition ends that was begun elsewhere.",
-        ),
+        )
+        .example("\"2026-11-23T10:00:00Z\""),
         field(
             "verify",
             OrNull(&Shape::Bool),
-            "Whether a new secret is tried on the gateway before it counts as delivered.",
+            "Whether a new secret is tried on the gateway before it counts as delivered. Not for organisation keys, which cannot call it. Default: `false`, unless `--verify-secrets`.",
         ),
     ],
 };

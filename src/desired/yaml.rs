@@ -123,6 +123,23 @@ pub(super) fn parse(source: SourceId, text: &str, out: &mut Complaints) -> Optio
     builder.root
 }
 
+/// The comments of a text, in order, up to where it is no YAML.
+pub(super) fn comments(text: &str) -> Vec<String> {
+    let mut options = granit_parser::options! {
+        flow_nesting_limit: MAX_DEPTH,
+        block_nesting_limit: MAX_DEPTH,
+    };
+    options.set_emit_comments(true);
+    options.max_buffered_comment_events = usize::MAX;
+    Parser::new_from_str_with_options(text, options)
+        .map_while(Result::ok)
+        .filter_map(|(event, _)| match event {
+            Event::Comment(text, _) => Some(text.trim_end().to_owned()),
+            _ => None,
+        })
+        .collect()
+}
+
 struct Builder<'t> {
     source: SourceId,
     text: &'t str,

@@ -7,16 +7,19 @@ mod factor;
 mod fields;
 #[cfg(test)]
 mod tests;
+mod tfstate;
 mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_yaml::{Mapping, Value};
 
-use crate::desired::parse_str;
+use crate::desired::{format, parse_str};
 use crate::diagnostic::Severity;
 use crate::live::{Live, LiveKey};
 use crate::model::{ConfigId, KeyId, KeyKind, UserId, WorkspaceId};
+
+pub use tfstate::{StateError, StateKey, keys_of_tfstate};
 
 /// What is imported, and how things are called.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +28,8 @@ pub struct ImportOptions {
     pub managed_by: Option<String>,
     /// Also keys that Portkey made by itself.
     pub include_automatic: bool,
+    /// Only these, in this order; all if none are named.
+    pub only: Option<Vec<StateKey>>,
     /// Keys to leave out because other files mention them.
     pub mentioned: BTreeSet<KeyId>,
     /// Slugs by UUID.
@@ -59,20 +64,14 @@ struct Entry {
 /// Writes the file.
 pub fn import(live: &Live, options: &ImportOptions) -> Imported {
     let mut left_out = Vec::new();
-    let mut sorted: Vec<&LiveKey> = live.keys.values().collect();
-    sorted.sort_by(|a, b| {
-        let place = |key: &LiveKey| {
-            let workspace = key.workspace.as_ref().and_then(|id| options.workspaces.get(id).cloned());
-            (key.workspace.is_some(), workspace, key.kind, key.name.clone(), key.id.clone())
-        };
-        place(a).cmp(&place(b))
-    });
+    let wanted = wanted(live, options, &mut left_out);
     let mut unknown_scopes = BTreeSet::new();
     let mut entries = Vec::new();
-    for key in sorted {
+    for (key, resource) in wanted {
         match admit(key, options) {
             Ok(()) => {
                 let mut entry = entry(key, options);
+                entry.comments.extend(resource.map(str::to_owned));
                 let unknown: BTreeSet<String> =
                     key.scopes.iter().filter(|scope| fields::is_unknown(scope)).cloned().collect();
                 match drop_what_is_invalid(&mut entry, &unknown) {
@@ -136,7 +135,37 @@ pub fn import(live: &Live, options: &ImportOptions) -> Imported {
         whole.extend(fields);
         text.push_str(&indented(&yaml::block(&Value::Sequence(vec![Value::Mapping(whole)]))));
     }
+    // The form that `fmt` gives, so that the first `fmt` has nothing to do.
+    let text = format("import", &text).unwrap_or(text);
     Imported { text, keys, left_out }
+}
+
+/// The keys to write in their order, each with the address that a state has for it.
+fn wanted<'a>(
+    live: &'a Live,
+    options: &'a ImportOptions,
+    left_out: &mut Vec<String>,
+) -> Vec<(&'a LiveKey, Option<&'a str>)> {
+    if let Some(only) = &options.only {
+        let mut wanted = Vec::new();
+        for StateKey { address, id } in only {
+            match live.keys.get(id) {
+                Some(key) => wanted.push((key, Some(address.as_str()))),
+                None => left_out
+                    .push(format!("`{address}` ({id}): the running key sees no live key with this id")),
+            }
+        }
+        return wanted;
+    }
+    let mut sorted: Vec<&LiveKey> = live.keys.values().collect();
+    sorted.sort_by(|a, b| {
+        let place = |key: &LiveKey| {
+            let workspace = key.workspace.as_ref().and_then(|id| options.workspaces.get(id).cloned());
+            (key.workspace.is_some(), workspace, key.kind, key.name.clone(), key.id.clone())
+        };
+        place(a).cmp(&place(b))
+    });
+    sorted.into_iter().map(|key| (key, None)).collect()
 }
 
 /// Whether a key belongs into the file; `Err(None)` if its absence needs no word.

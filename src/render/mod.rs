@@ -5,6 +5,7 @@
 //! never starts a line; colour only repeats what the words already say; the same value gives the same
 //! bytes. Published JSON has its own types, so that a renamed field in the plan cannot break a reader.
 
+pub mod explain;
 pub mod github;
 pub mod gitlab;
 pub mod json;

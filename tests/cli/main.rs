@@ -9,6 +9,7 @@
 
 mod creating;
 mod delivering;
+mod diagnostics;
 mod emulating;
 mod foresight;
 mod formats;
@@ -25,5 +26,6 @@ mod reviewing;
 mod rotating;
 mod storm;
 mod switches;
+mod tools;
 mod usage;
 mod writing;

@@ -372,7 +372,7 @@ fn the_colours_add_nothing_to_the_words() {
 #[test]
 fn the_program_describes_itself() {
     let folder = Folder::new();
-    folder.run(&["completions", "bash"]).expect(0).says("complete -F _portkey__sync");
+    folder.run(&["completions", "bash"]).expect(0).says("PORTKEY_SYNC_COMPLETE=\"bash\"");
     for shell in ["zsh", "fish", "powershell", "elvish"] {
         folder.run(&["completions", shell]).expect(0).says("portkey-sync");
     }
@@ -381,7 +381,7 @@ fn the_program_describes_itself() {
     for page in ["portkey-sync.1", "portkey-sync-apply.1", "portkey-sync-import.1"] {
         assert!(folder.exists(&format!("pages/{page}")), "{page}");
     }
-    for of in ["keys", "plan", "report", "diagnostics", "error"] {
+    for of in ["keys", "plan", "report", "diagnostics", "error", "explain"] {
         let schema = folder.run(&["schema", of]).expect(0).json();
         assert!(schema["$schema"].is_string() && schema["title"].is_string(), "{of}: {schema}");
     }

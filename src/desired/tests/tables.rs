@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::super::fields::{KEY, ROOT, Shape, Table};
+use super::super::fields::{KEY, ROOT, Table};
+use super::super::manual::{inside, shape};
 use super::super::rules::{ANY_RULE, RULES, WAIVER};
 use super::*;
 
@@ -39,27 +40,6 @@ fn the_codes_in_the_manual_are_those_of_the_code() {
     same_as_docs("diagnostics.md", &page);
 }
 
-/// How a value is written, for the manual.
-fn shape(wanted: &Shape) -> String {
-    match wanted {
-        Shape::Bool => "`true` or `false`".to_owned(),
-        Shape::Text(_) => "text".to_owned(),
-        Shape::Integer(min, max) if min == max => format!("`{min}`"),
-        Shape::Integer(..) => "whole number".to_owned(),
-        Shape::Amount => "number".to_owned(),
-        Shape::Choice(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
-        Shape::Instant => "time".to_owned(),
-        Shape::Duration => "duration".to_owned(),
-        Shape::List(item) => format!("list of {}", shape(item)),
-        Shape::OneOrMore(item) => format!("{}, or a list", shape(item)),
-        Shape::Fields(table) => format!("map: {}", table.what),
-        Shape::MapOf(_, value) => format!("map of names to {}", shape(value)),
-        Shape::OrNull(inner) => format!("{}, or `null`", shape(inner)),
-        Shape::WordOr(words, _) => format!("{}, or a map of settings", shape(&Shape::Choice(words))),
-        Shape::Keys => "list of keys".to_owned(),
-    }
-}
-
 fn section(page: &mut String, title: &str, table: &Table) {
     write!(page, "\n## {title}\n\n| field | value | meaning |\n|---|---|---|\n").unwrap();
     for field in table.allowed() {
@@ -76,15 +56,6 @@ fn section(page: &mut String, title: &str, table: &Table) {
 
 /// The maps that a table's fields hold, in order, each once.
 fn nested(table: &'static Table) -> Vec<&'static Table> {
-    fn inside(shape: &'static Shape) -> Option<&'static Table> {
-        match shape {
-            Shape::Fields(table) => Some(table),
-            Shape::List(inner) | Shape::OneOrMore(inner) | Shape::OrNull(inner) | Shape::MapOf(_, inner) => {
-                inside(inner)
-            }
-            _ => None,
-        }
-    }
     table.fields.iter().filter_map(|field| inside(&field.shape)).collect()
 }
 
@@ -181,4 +152,59 @@ fn the_schema_accepts_what_the_reader_accepts() {
     ] {
         assert!(!validator.is_valid(&wrong), "{wrong}");
     }
+}
+
+/// Fields whose value is a flag, a word of a list or a nested map say it all by that.
+#[test]
+fn every_field_that_takes_free_text_has_an_example_that_is_one() {
+    use super::super::fields::Shape;
+    fn is_free(shape: &Shape) -> bool {
+        match shape {
+            Shape::Text(_) | Shape::Instant | Shape::Duration | Shape::Amount | Shape::MapOf(..) => true,
+            Shape::List(inner) | Shape::OneOrMore(inner) | Shape::OrNull(inner) => is_free(inner),
+            Shape::Bool
+            | Shape::Integer(..)
+            | Shape::Choice(_)
+            | Shape::Fields(_)
+            | Shape::WordOr(..)
+            | Shape::Keys => false,
+        }
+    }
+    let nested = [&ROOT, &KEY].into_iter().flat_map(nested).filter(|table| !table.heritable_only);
+    let tables = [&ROOT, &KEY].into_iter().chain(nested);
+    for field in tables.flat_map(|table| table.fields) {
+        let name = field.name;
+        assert!(field.doc.len() > 20 && field.doc.ends_with('.'), "{name}: {}", field.doc);
+        let planned = matches!(name, "replaces" | "policy");
+        assert!(
+            !field.example.is_empty() || !is_free(&field.shape) || planned,
+            "{name} of {} has no example",
+            field.doc
+        );
+        let example = serde_json::from_str::<serde_json::Value>(field.example);
+        assert!(field.example.is_empty() || example.is_ok(), "{name}: {}", field.example);
+    }
+}
+
+#[test]
+fn every_example_in_the_schema_is_valid_by_it() {
+    fn check(schema: &serde_json::Value, checked: &mut usize) {
+        for example in schema["examples"].as_array().into_iter().flatten() {
+            let errors: Vec<String> = jsonschema::validator_for(schema)
+                .unwrap()
+                .iter_errors(example)
+                .map(|error| error.to_string())
+                .collect();
+            assert_eq!(errors, Vec::<String>::new(), "{example}: {}", schema["description"]);
+            *checked += 1;
+        }
+        match schema {
+            serde_json::Value::Object(fields) => fields.values().for_each(|value| check(value, checked)),
+            serde_json::Value::Array(items) => items.iter().for_each(|value| check(value, checked)),
+            _ => {}
+        }
+    }
+    let mut checked = 0;
+    check(&schema(), &mut checked);
+    assert!(checked > 80, "{checked}");
 }

@@ -5,7 +5,9 @@
 
 mod error;
 mod events;
+mod explain;
 mod inventory;
+mod permissions;
 mod plan;
 mod report;
 mod words;
@@ -18,10 +20,11 @@ use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::explain::Topic;
 use super::words::Explained;
 use crate::diagnostic::{Diagnostic, Place, Sources};
 use crate::inventory::{Holding, Sight};
-use crate::plan::{Action, Plan, Review};
+use crate::plan::{Action, LeastScopes, Plan, Review};
 use crate::report::{Event, Report};
 
 /// The version of every document here. It grows only when a reader of an earlier one would be misled.
@@ -115,6 +118,16 @@ pub fn key(organisation: Option<&str>, now: jiff::Timestamp, holding: &Holding<'
     pretty(&inventory::show_document(organisation, now, holding))
 }
 
+/// The least scopes for some files.
+pub fn permissions(least: &LeastScopes) -> String {
+    pretty(&permissions::document(least))
+}
+
+/// What words mean.
+pub fn topics(topics: &[Topic]) -> String {
+    pretty(&explain::document(topics))
+}
+
 /// The JSON Schema of each document, with the name of the file in `docs/` that publishes it.
 pub fn schemas() -> Vec<(&'static str, Value)> {
     vec![
@@ -125,6 +138,8 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ("error.schema.json", schema::<error::ErrorDocument>()),
         ("diagnostics.schema.json", schema::<error::DiagnosticsDocument>()),
         ("events.schema.json", schema::<events::EventDocument>()),
+        ("explain.schema.json", schema::<explain::ExplainDocument>()),
+        ("permissions.schema.json", schema::<permissions::PermissionsDocument>()),
     ]
 }
 

@@ -87,6 +87,7 @@ fn every_document_holds_to_its_schema() {
     }
     assert_valid("error.schema.json", &read(&error("usage", "no", &[], &["yes".to_owned()], 64)));
     assert_valid("diagnostics.schema.json", &read(&sample_diagnostics()));
+    assert_valid("explain.schema.json", &read(&topics(&crate::render::explain::fields())));
 }
 
 #[test]

@@ -6,9 +6,10 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{Annotation, AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 
 use super::errors::hint_lines;
+use crate::desired::explain;
 use crate::diagnostic::{Diagnostic, Label, Severity, Source, SourceId, Sources, Span};
 use crate::render::escape::escape_excerpt;
-use crate::render::layout::paragraph;
+use crate::render::layout::{Role, paragraph};
 use crate::render::words::count;
 use crate::render::{Style, escape};
 
@@ -18,8 +19,18 @@ const LONGEST_LINE: usize = 10_000;
 /// See [`super::diagnostics`].
 pub(super) fn draw(diagnostics: &[Diagnostic], sources: &Sources, style: &Style) -> String {
     let mut out = String::new();
+    let mut told = BTreeSet::new();
     for diagnostic in diagnostics {
         out.push_str(&one(diagnostic, sources, style));
+        // Once for each code: the second time it is known where to look.
+        if told.insert(diagnostic.code) && explain(diagnostic.code).is_some() {
+            out.push_str(if diagnostic.hints.is_empty() { "\n" } else { "" });
+            out.push_str(&format!(
+                "{} portkey-sync explain {}\n",
+                style.paint(Role::Quiet, "more:"),
+                diagnostic.code
+            ));
+        }
         out.push('\n');
     }
     if !diagnostics.is_empty() {

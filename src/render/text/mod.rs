@@ -3,7 +3,9 @@
 mod diagnostics;
 mod entry;
 mod errors;
+mod explain;
 mod fields;
+mod formatting;
 mod limits;
 mod list;
 mod permissions;
@@ -25,7 +27,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::explain::{Kind, Topic};
 use super::{Style, Verbosity};
+use crate::desired::LeftAlone;
 use crate::diagnostic::{Diagnostic, Sources};
 use crate::inventory::{Holding, Sight};
 use crate::plan::{LeastScopes, Plan, Review};
@@ -135,6 +139,31 @@ pub fn permissions(least: &LeastScopes, files: &str, style: &Style) -> String {
 /// Complaints about files, each with its place and remedy, and a line that counts them.
 pub fn diagnostics(diagnostics: &[Diagnostic], sources: &Sources, style: &Style) -> String {
     diagnostics::draw(diagnostics, sources, style)
+}
+
+/// What words mean, each in full.
+pub fn explain(topics: &[Topic], style: &Style) -> String {
+    explain::explain(topics, style)
+}
+
+/// Words with the sentence that each has.
+pub fn topics(topics: &[Topic], style: &Style) -> String {
+    explain::list(topics, style)
+}
+
+/// What can be looked up, and how.
+pub fn kinds_of_topics(counts: &[(Kind, usize)], style: &Style) -> String {
+    explain::kinds(counts, style)
+}
+
+/// What formatting would change in a file, as a unified diff.
+pub fn format_diff(name: &str, before: &str, after: &str, style: &Style) -> String {
+    formatting::diff(name, before, after, style)
+}
+
+/// Why a file is not formatted, as the end of a sentence.
+pub fn left_alone(why: LeftAlone) -> &'static str {
+    formatting::left_alone(why)
 }
 
 /// An error: what failed, what it came of, what is so now, what to do.

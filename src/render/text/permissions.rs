@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::{LeastScopes, Purpose};
 use crate::render::layout::{Role, columns, pad, paragraph};
-use crate::render::words::count;
+use crate::render::words::{self, count};
 use crate::render::{Style, escape};
 
 type Needed = BTreeMap<String, BTreeSet<Purpose>>;
@@ -44,7 +44,7 @@ fn section(heading: &str, needed: &Needed, style: &Style) -> String {
     let mut out = format!("{}\n", style.paint(Role::Heading, heading));
     let width = needed.keys().map(|scope| columns(scope)).max().unwrap_or(0);
     for (scope, why) in needed {
-        let why: Vec<&str> = why.iter().map(|why| purpose(*why)).collect();
+        let why: Vec<&str> = why.iter().map(|why| words::purpose(*why)).collect();
         out.push_str(&paragraph(&pad(&format!("  {scope}"), width + 4), &why.join("; "), style));
     }
     out
@@ -53,22 +53,4 @@ fn section(heading: &str, needed: &Needed, style: &Style) -> String {
 fn entry<'a>(name: &str, scopes: impl Iterator<Item = &'a String>) -> String {
     let scopes: String = scopes.map(|scope| format!("      - {scope}\n")).collect();
     format!("  - name: {name}\n    type: organisation-service\n    scopes:\n{scopes}")
-}
-
-fn purpose(purpose: Purpose) -> &'static str {
-    match purpose {
-        Purpose::OwnRow => "finds itself, to spare itself",
-        Purpose::See => "sees these keys",
-        Purpose::WholeList => "lists at all: Portkey may refuse to list some types only",
-        Purpose::WorkspaceNames => "workspaces by their slugs",
-        Purpose::UserNames => "users by their e-mails",
-        Purpose::ConfigNames => "configs by their slugs",
-        Purpose::RotationPolicy => "reads rotation_policy",
-        Purpose::Create => "creates",
-        Purpose::Update => "updates, marks, commits new secrets",
-        Purpose::Rotate => "rotates",
-        Purpose::LookFirst => "looks right before a rotation or a delete",
-        Purpose::Delete => "deletes what is `absent: true`",
-        Purpose::Recover => "a create whose answer was lost, or that another run was faster with",
-    }
 }

@@ -1,6 +1,7 @@
 //! Words that text and JSON share. Names in them are raw: text escapes whole sentences, JSON its strings.
 
 mod blocked;
+mod codes;
 mod refused;
 mod risky;
 
@@ -10,10 +11,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::diagnostic::Place;
 use crate::handoff::Why;
-use crate::plan::{Action, Cause, Causes, Event, Reason};
+use crate::plan::{Action, Cause, Causes, Event, Purpose, Reason};
 use crate::report::{NotAttempted, Repair};
 
 pub(super) use blocked::blocked;
+pub(super) use codes::{BLOCKED, Meaning, NOTES, REFUSALS};
 pub(super) use refused::{note, refusal};
 pub(super) use risky::{is_grave, risk};
 
@@ -197,6 +199,25 @@ pub(super) fn when(now: Timestamp, until: Option<Timestamp>) -> String {
     match until {
         Some(until) => format!("{} ({until})", ahead(now, until)),
         None => "in a later run (--max-rotations)".to_owned(),
+    }
+}
+
+/// What a scope is for.
+pub(super) fn purpose(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::OwnRow => "finds itself, to spare itself",
+        Purpose::See => "sees these keys",
+        Purpose::WholeList => "lists at all: Portkey may refuse to list some types only",
+        Purpose::WorkspaceNames => "workspaces by their slugs",
+        Purpose::UserNames => "users by their e-mails",
+        Purpose::ConfigNames => "configs by their slugs",
+        Purpose::RotationPolicy => "reads rotation_policy",
+        Purpose::Create => "creates",
+        Purpose::Update => "updates, marks, commits new secrets",
+        Purpose::Rotate => "rotates",
+        Purpose::LookFirst => "looks right before a rotation or a delete",
+        Purpose::Delete => "deletes what is `absent: true`",
+        Purpose::Recover => "a create whose answer was lost, or that another run was faster with",
     }
 }
 

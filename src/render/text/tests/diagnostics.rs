@@ -57,6 +57,7 @@ fn a_complaint_shows_its_line_a_caret_and_the_second_place() {
       |   -------------------------- inherited from here
 
     hint: write `type: workspace-service` in `checkout`, or remove the scope
+    more: portkey-sync explain scope-not-for-type
 
     warning[no-expiry]: the key never expires
      --> keys.yaml:6:14
@@ -76,6 +77,7 @@ fn a_complaint_about_a_whole_file_names_it() {
     --> keys.yaml
 
     hint: write `type: workspace-service` in `checkout`, or remove the scope
+    more: portkey-sync explain scope-not-for-type
 
     1 error in keys.yaml
     ");
@@ -144,4 +146,13 @@ fn a_line_of_megabytes_is_named_and_not_shown() {
     let shown = text::diagnostics(&[found], &sources, &PLAIN);
     assert!(shown.contains("--> wide.yaml:1:40008"), "{shown}");
     assert!(shown.len() < 300, "{shown}");
+}
+
+#[test]
+fn where_to_read_more_is_said_once_for_each_code() {
+    let known = |code| Diagnostic { code, hints: Vec::new(), ..complaint(None, Vec::new()) };
+    let list = [known("empty-scopes"), known("empty-file"), known("empty-scopes"), known("of-no-table")];
+    let shown = text::diagnostics(&list, &Sources::default(), &PLAIN);
+    let more: Vec<&str> = shown.lines().filter(|line| line.starts_with("more:")).collect();
+    assert_eq!(more, ["more: portkey-sync explain empty-scopes", "more: portkey-sync explain empty-file"]);
 }

@@ -1,0 +1,172 @@
+//! Which keys a Terraform state holds.
+//!
+//! Invariant: of each `portkey_api_key` only its address and its id are kept; a state holds secrets as well, and
+//! they are not even read into a value.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use crate::model::KeyId;
+
+/// A key of a state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateKey {
+    /// As Terraform writes it: `module.team["a"].portkey_api_key.checkout`.
+    pub address: String,
+    /// Which key it is.
+    pub id: KeyId,
+}
+
+/// Why a state cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StateError {
+    /// Not a state at all.
+    #[error("this is not a Terraform state: {0}")]
+    NotAState(String),
+    /// Another version of the format.
+    #[error("this is a Terraform state of version {0}, and only version 4 can be read")]
+    Version(u64),
+    /// `OpenTofu` can encrypt it.
+    #[error("this state is encrypted")]
+    Encrypted,
+    /// There is nothing to import.
+    #[error("no `portkey_api_key` with an id is in this state")]
+    NoKeys,
+}
+
+impl StateError {
+    /// What to do.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::NotAState(_) => "write it with: terraform state pull > terraform.tfstate",
+            Self::Version(_) => {
+                "a current Terraform upgrades it: terraform apply -refresh-only, then terraform state pull"
+            }
+            Self::Encrypted => "tofu state pull writes it decrypted",
+            Self::NoKeys => "terraform state list | grep portkey_api_key shows where the keys are",
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct State {
+    version: Option<u64>,
+    encrypted_data: Option<serde::de::IgnoredAny>,
+    #[serde(default)]
+    resources: Vec<Resource>,
+}
+
+#[derive(Deserialize)]
+struct Resource {
+    module: Option<String>,
+    mode: String,
+    #[serde(rename = "type")]
+    kind: String,
+    name: String,
+    #[serde(default)]
+    instances: Vec<Instance>,
+}
+
+#[derive(Deserialize)]
+struct Instance {
+    index_key: Option<IndexKey>,
+    /// What Terraform still has to destroy.
+    deposed: Option<serde::de::IgnoredAny>,
+    attributes: Option<Attributes>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum IndexKey {
+    Count(u64),
+    Each(String),
+}
+
+/// The rest, the secret among it, is skipped by the reader.
+#[derive(Deserialize)]
+struct Attributes {
+    id: Option<String>,
+}
+
+impl fmt::Display for IndexKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(n) => write!(f, "[{n}]"),
+            Self::Each(name) => write!(f, "[\"{name}\"]"),
+        }
+    }
+}
+
+/// The keys of a state, in its order, each once.
+pub fn keys_of_tfstate(text: &str) -> Result<Vec<StateKey>, StateError> {
+    let state: State = serde_json::from_str(text).map_err(|error| {
+        // The reader's own words can hold a piece of the state.
+        StateError::NotAState(format!(
+            "line {}, column {} is not what it should be",
+            error.line(),
+            error.column()
+        ))
+    })?;
+    match state {
+        State { encrypted_data: Some(_), .. } => return Err(StateError::Encrypted),
+        State { version: Some(4), .. } => {}
+        State { version: Some(other), .. } => return Err(StateError::Version(other)),
+        State { version: None, .. } => return Err(StateError::NotAState("it has no `version`".to_owned())),
+    }
+    let mut keys: Vec<StateKey> = Vec::new();
+    let ours = |resource: &Resource| resource.mode == "managed" && resource.kind == "portkey_api_key";
+    for Resource { module, mode: _, kind, name, instances } in state.resources.into_iter().filter(ours) {
+        for Instance { index_key, deposed, attributes } in instances {
+            let Some(id) = attributes.and_then(|attributes| attributes.id).filter(|id| !id.is_empty()) else {
+                continue;
+            };
+            let id = KeyId::new(id);
+            if deposed.is_some() || keys.iter().any(|key| key.id == id) {
+                continue;
+            }
+            let module = module.as_ref().map_or_else(String::new, |module| format!("{module}."));
+            let index = index_key.map_or_else(String::new, |index| index.to_string());
+            keys.push(StateKey { address: format!("{module}{kind}.{name}{index}"), id });
+        }
+    }
+    if keys.is_empty() { Err(StateError::NoKeys) } else { Ok(keys) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATE: &str = include_str!("../../tests/tfstate/terraform.tfstate");
+
+    #[test]
+    fn the_keys_of_a_state_are_those_of_its_managed_resources_in_their_order() {
+        let keys = keys_of_tfstate(STATE).unwrap();
+        let found: Vec<String> = keys.iter().map(|key| format!("{} {}", key.address, key.id)).collect();
+        assert_eq!(
+            found,
+            [
+                "portkey_api_key.gamma cccccccc-0000-4000-8000-000000000003",
+                "portkey_api_key.checkout[\"alpha\"] aaaaaaaa-0000-4000-8000-000000000001",
+                "portkey_api_key.checkout[\"gone\"] eeeeeeee-0000-4000-8000-000000000005",
+                "module.research.portkey_api_key.batch[0] bbbbbbbb-0000-4000-8000-000000000002",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_no_state_of_version_4_is_told_apart() {
+        let error = |text: &str| keys_of_tfstate(text).unwrap_err();
+        assert!(matches!(error("keys: []"), StateError::NotAState(_)));
+        assert!(matches!(error("{}"), StateError::NotAState(_)));
+        assert_eq!(error("{\"version\": 3, \"modules\": []}"), StateError::Version(3));
+        assert_eq!(error("{\"encrypted_data\": \"x\", \"meta\": {}}"), StateError::Encrypted);
+        assert_eq!(error("{\"version\": 4, \"resources\": []}"), StateError::NoKeys);
+    }
+
+    #[test]
+    fn an_error_holds_nothing_of_the_state() {
+        let broken = STATE.replace("\"version\": 4", "\"version\": \"sk-a-secret\"");
+        assert!(!keys_of_tfstate(&broken).unwrap_err().to_string().contains("sk-a-secret"));
+    }
+}
