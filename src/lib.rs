@@ -23,5 +23,6 @@ pub mod model;
 pub mod plan;
 pub mod render;
 pub mod report;
+pub mod saved_plan;
 pub mod scopes;
 pub mod secrets;

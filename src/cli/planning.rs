@@ -177,6 +177,7 @@ pub(super) async fn make(
         slots,
         prove: args.verify_secrets,
         asked,
+        as_of: None,
     };
     Ok(plan(&Inputs { desired, live: &live, running: &running, now: live.now, options: &options }))
 }

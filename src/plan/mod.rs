@@ -6,11 +6,13 @@
 
 mod blocked;
 mod build;
+mod digest;
 mod guards;
 mod marks;
 mod refusal;
 mod rename;
 mod request;
+mod review;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -19,7 +21,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest, Sha256};
 
 use crate::desired::Desired;
 use crate::diagnostic::Place;
@@ -33,6 +34,7 @@ use crate::model::{
 pub use blocked::{Blocked, BlockedReason, Candidate, Harm, Unproven};
 pub use build::plan;
 pub use refusal::{Note, Refusal};
+pub use review::{Altered, Difference, Done, Moved, Review, review};
 pub use secret::{facts, sinks};
 
 /// What a description holds at most, as far as known (portkey-api.md 2.2), marks included.
@@ -65,6 +67,9 @@ pub struct PlanOptions {
     pub prove: bool,
     /// What somebody asks for by name, for all targets.
     pub asked: Option<Asked>,
+    /// Dates of the files count as they did at this time, if it is past: what has become due since is left for later.
+    /// Leases, transitions and the waiting for other runs go by the real time all the same.
+    pub as_of: Option<Timestamp>,
 }
 
 /// What somebody asks for by name.
@@ -112,7 +117,7 @@ pub enum Contract {
 }
 
 /// What apply will do, and what it will not.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// Whose keys these are.
     pub organisation: Option<OrganisationId>,
@@ -145,7 +150,7 @@ pub struct Plan {
 }
 
 /// One key's change.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Change {
     /// Which key.
     pub address: KeyAddress,
@@ -340,6 +345,13 @@ pub struct Inputs<'a> {
     pub options: &'a PlanOptions,
 }
 
+impl Inputs<'_> {
+    /// The moment as of which dates of the files count.
+    fn as_of(&self) -> Timestamp {
+        self.options.as_of.map_or(self.now, |at| at.min(self.now))
+    }
+}
+
 impl Plan {
     /// How many writes apply will make: POST, PUT, DELETE.
     pub fn writes(&self) -> Writes {
@@ -365,7 +377,7 @@ impl Plan {
     pub fn waits_until(&self) -> Option<Timestamp> {
         let held_back =
             self.waiting.iter().filter(|waiting| waiting.why.is_some() || waiting.action == Action::Create);
-        held_back.filter_map(|waiting| waiting.until).min()
+        held_back.filter_map(|waiting| waiting.until).filter(|until| *until > self.now).min()
     }
 
     /// Whether apply would refuse, or a person must act first.
@@ -381,45 +393,7 @@ impl Plan {
     /// Sixteen hexadecimal digits that stand for what apply would write, and where secrets would go.
     /// Equal for equal plans whatever the clock, the machine or the order of the input.
     pub fn digest(&self) -> String {
-        let mut hasher = Sha256::new();
-        let mut part = |text: &str| {
-            hasher.update(text.len().to_le_bytes());
-            hasher.update(text.as_bytes());
-        };
-        part("portkey-sync plan 1");
-        part(self.organisation.as_ref().map_or("", OrganisationId::as_str));
-        for change in &self.changes {
-            part(&change.address.to_string());
-            part(change.before.as_ref().map_or("", |key| key.id.as_str()));
-            part(change.before.as_ref().and_then(|key| key.mask.as_ref()).map_or("", Mask::as_str));
-            let (verb, body, commit) = match &change.request {
-                Request::Create { body, commit } => {
-                    let (kind, sub) = body.kind.create_path();
-                    (format!("create {kind}/{sub}"), serde_json::to_string(body), Some(commit))
-                }
-                Request::Deliver { held, commit, .. } => {
-                    ("deliver".to_owned(), Ok(held.nonce.clone()), Some(commit))
-                }
-                Request::Rotate { first, transition, commit, .. } => (
-                    format!("rotate {}", transition.map_or(0, |transition| transition.as_millis())),
-                    serde_json::to_string(first),
-                    Some(commit),
-                ),
-                Request::Update { body, .. } => ("update".to_owned(), serde_json::to_string(body), None),
-                Request::Delete { .. } => ("delete".to_owned(), Ok(String::new()), None),
-            };
-            part(&verb);
-            part(&body.unwrap_or_default());
-            if let Some(commit) = commit {
-                part(&serde_json::to_string(&commit.fields).unwrap_or_default());
-                part(&commit.mark.append_to(&commit.description));
-                for delivery in &commit.deliveries {
-                    part(delivery.sink.as_deref().unwrap_or("--secrets-file"));
-                    part(&delivery.target.identity());
-                }
-            }
-        }
-        hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        digest::plan(self)
     }
 }
 

@@ -157,6 +157,8 @@ pub(super) fn coming(action: Action) -> &'static str {
 /// When, as `in 9 days (2026-12-01T12:00:00Z)`.
 pub(super) fn when(now: Timestamp, until: Option<Timestamp>) -> String {
     match until {
+        // Only a saved plan leaves what is due for a later one.
+        Some(until) if until <= now => format!("in a later plan (due since {until})"),
         Some(until) => format!("{} ({until})", ahead(now, until)),
         None => "in a later run (--max-rotations)".to_owned(),
     }
