@@ -27,9 +27,13 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("live", &["model", "api"]),
     ("diff", &["model", "diagnostic", "desired", "live"]),
     ("plan", &["model", "diagnostic", "desired", "live", "diff", "handoff"]),
+    ("saved_plan", &["model", "diagnostic", "desired", "diff", "handoff", "plan"]),
     ("report", &["model", "plan"]),
     ("apply", &["model", "api", "live", "diff", "plan", "report", "secrets", "handoff"]),
-    ("render", &["model", "diagnostic", "scopes", "desired", "diff", "plan", "report", "handoff"]),
+    (
+        "render",
+        &["model", "diagnostic", "scopes", "desired", "diff", "plan", "report", "handoff", "saved_plan"],
+    ),
     ("import", &["model", "diagnostic", "scopes", "desired", "live"]),
     (
         "cli",
@@ -42,6 +46,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
             "live",
             "diff",
             "plan",
+            "saved_plan",
             "report",
             "apply",
             "secrets",
@@ -54,7 +59,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
 ];
 
 /// Who computes only: no clock, no file, no network, no chance.
-const PURE: &[&str] = &["model", "scopes", "diff", "plan", "report", "render", "import"];
+const PURE: &[&str] = &["model", "scopes", "diff", "plan", "saved_plan", "report", "render", "import"];
 
 /// What would make a module impure.
 const IMPURE: &[&str] = &[

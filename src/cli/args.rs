@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) const DEFAULT_BASE_URL: &str = "https://api.portkey.ai/v1";
+pub(super) const DEFAULT_FILE: &str = "keys.yaml";
 pub(super) const DEFAULT_WORK_DIR: &str = ".portkey-sync";
 
 /// Keeps the API keys of a Portkey organisation equal to a reviewed YAML file.
@@ -38,7 +39,9 @@ pub(super) enum Command {
     /// Show what apply would do; writes nothing
     Plan(PlanArgs),
     /// Make the live keys what the files say
-    Apply(ApplyArgs),
+    Apply(ApplyPlanArgs),
+    /// Show a saved plan again; needs no connection and no keys file
+    Show(ShowArgs),
     /// Give keys a new secret now, and deliver it
     Rotate(RotateArgs),
     /// Let keys end now; extending `expires_at` takes it back
@@ -58,7 +61,7 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 pub(super) struct GlobalArgs {
     /// A keys file, a folder of them, or - for standard input; may be given several times
-    #[arg(short, long = "file", value_name = "PATH", global = true, default_value = "keys.yaml")]
+    #[arg(short, long = "file", value_name = "PATH", global = true, default_value = DEFAULT_FILE)]
     pub(super) files: Vec<PathBuf>,
     /// Use the embedded emulator instead of Portkey; its state lies in the work folder
     #[arg(long = "emulator", global = true, help_heading = "Connection")]
@@ -163,7 +166,7 @@ pub(super) struct ValidateArgs {
 }
 
 /// What decides a plan; the same for `plan` and `apply`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one option")]
 pub(super) struct PlanningArgs {
     /// How to answer
@@ -211,6 +214,28 @@ pub(super) struct PlanArgs {
     /// End with 2 if there are changes
     #[arg(long)]
     pub(super) detailed_exitcode: bool,
+    /// Also save the plan, for `apply FILE` and `show FILE`; holds no secret
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ApplyPlanArgs {
+    /// A saved plan: apply what was reviewed and nothing else, with the options it was made with; does not ask
+    #[arg(value_name = "PLAN")]
+    pub(super) plan: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) apply: ApplyArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    /// A saved plan
+    #[arg(value_name = "WHAT")]
+    pub(super) what: PathBuf,
+    /// How to answer
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: OutputFormat,
 }
 
 #[derive(Debug, Args)]
@@ -311,6 +336,8 @@ pub(super) enum SchemaOf {
     Plan,
     /// `apply --format json`
     Report,
+    /// What `plan --out` writes
+    SavedPlan,
     /// `validate --format json`, and what any command says about wrong files with `--format json`
     Diagnostics,
     /// Other errors with `--format json`

@@ -1,6 +1,9 @@
 //! `plan`, and how `apply` comes by its plan.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
 
 use crate::desired::Desired;
 use crate::diff::needs_hydration;
@@ -11,24 +14,36 @@ use crate::render::text::{Mode, PlanContext};
 use crate::render::{self, Verbosity};
 use crate::secrets::{Escrow, Sinks};
 
-use super::args::{DEFAULT_BASE_URL, DEFAULT_WORK_DIR, GlobalArgs, OutputFormat, PlanArgs, PlanningArgs};
+use super::args::{
+    DEFAULT_BASE_URL, DEFAULT_FILE, DEFAULT_WORK_DIR, GlobalArgs, OutputFormat, PlanArgs, PlanningArgs,
+};
 use super::exit::Exit;
 use super::failure::CommandError;
 use super::output::Output;
 use super::session::Session;
-use super::validate;
+use super::{saved, validate};
 
 pub(super) async fn run(global: &GlobalArgs, args: &PlanArgs, output: &Output) -> Result<Exit, CommandError> {
     let format = args.planning.format;
     let Some(desired) = validate::read(global, format, output) else { return Ok(Exit::Failed) };
     let session = Session::open(global, output).await?;
-    let plan = make(global, &args.planning, None, &desired, &session).await;
+    let plan = make(global, &args.planning, Purpose::default(), &desired, &session).await;
     session.close().await;
     let plan = plan?;
+    if let Some(path) = &args.out {
+        saved::write(path, &saved::of(global, &args.planning, &desired, &plan))?;
+    }
     match format {
         OutputFormat::Json => output.data(&render::json::plan(&plan)),
         OutputFormat::Text => {
-            output.data(&text(global, &args.planning, &desired, &plan, Mode::Preview, output));
+            let next = match &args.out {
+                Some(path) => apply_saved(global, path, &args.planning.allow_commands, &plan),
+                None => next_command(global, &args.planning, &plan),
+            };
+            let scope_sets = &desired.scope_sets;
+            let files = validate::files_name(global);
+            let shown = Shown { scope_sets, files: &files, next_command: Some(next), mode: Mode::Preview };
+            output.data(&text(global, shown, &plan, output));
         }
     }
     Ok(if plan.needs_a_person() {
@@ -40,28 +55,59 @@ pub(super) async fn run(global: &GlobalArgs, args: &PlanArgs, output: &Output) -
     })
 }
 
+/// What of a plan's text is not in the plan.
+pub(super) struct Shown<'a> {
+    pub(super) scope_sets: &'a BTreeMap<String, BTreeSet<String>>,
+    pub(super) files: &'a str,
+    pub(super) next_command: Option<String>,
+    pub(super) mode: Mode,
+}
+
 /// The plan as text.
-pub(super) fn text(
-    global: &GlobalArgs,
-    args: &PlanningArgs,
-    desired: &Desired,
-    plan: &Plan,
-    mode: Mode,
-    output: &Output,
-) -> String {
-    let context = PlanContext {
-        scope_sets: &desired.scope_sets,
-        files: &validate::files_name(global),
-        verbosity: if global.verbose > 0 { Verbosity::Verbose } else { Verbosity::Normal },
-        next_command: Some(next_command(global, args, plan)),
-        mode,
-    };
+pub(super) fn text(global: &GlobalArgs, shown: Shown<'_>, plan: &Plan, output: &Output) -> String {
+    let Shown { scope_sets, files, next_command, mode } = shown;
+    let verbosity = if global.verbose > 0 { Verbosity::Verbose } else { Verbosity::Normal };
+    let context = PlanContext { scope_sets, files, verbosity, next_command, mode };
     render::text::plan(plan, &context, &output.stdout)
 }
 
 /// The command that applies exactly this plan.
 fn next_command(global: &GlobalArgs, args: &PlanningArgs, plan: &Plan) -> String {
-    let mut words = vec!["portkey-sync".to_owned(), "apply".to_owned()];
+    let mut words = vec!["portkey-sync apply".to_owned()];
+    words.extend(connection(global));
+    words.extend(files(global));
+    words.extend(options(args));
+    words.extend(allowed(&args.allow_commands, plan));
+    words.push(format!("--expect-plan {}", plan.digest()));
+    words.join(" ")
+}
+
+/// The command that applies a saved plan, which has its own options.
+pub(super) fn apply_saved(
+    global: &GlobalArgs,
+    path: &Path,
+    allow_commands: &[String],
+    plan: &Plan,
+) -> String {
+    let mut words = vec!["portkey-sync apply".to_owned(), quoted(&path.display().to_string())];
+    words.extend(connection(global));
+    words.extend(allowed(allow_commands, plan));
+    words.join(" ")
+}
+
+/// The command that plans like this again.
+pub(super) fn plan_again(global: &GlobalArgs, args: &PlanningArgs, out: Option<&Path>) -> String {
+    let mut words = vec!["portkey-sync plan".to_owned()];
+    words.extend(connection(global));
+    words.extend(files(global));
+    words.extend(options(args));
+    words.extend(out.map(|path| format!("--out {}", quoted(&path.display().to_string()))));
+    words.join(" ")
+}
+
+/// Where the service is, and with which key.
+fn connection(global: &GlobalArgs) -> Vec<String> {
+    let mut words = Vec::new();
     if global.embedded_emulator {
         words.push("--emulator".to_owned());
     }
@@ -82,12 +128,20 @@ fn next_command(global: &GlobalArgs, args: &PlanningArgs, plan: &Plan) -> String
     if differs(&work_dir, "PORTKEY_SYNC_WORK_DIR", DEFAULT_WORK_DIR) {
         words.push(format!("--work-dir {}", quoted(&work_dir)));
     }
-    if global.files != [std::path::PathBuf::from("keys.yaml")] {
-        words.extend(global.files.iter().map(|file| format!("-f {}", quoted(&file.display().to_string()))));
+    words
+}
+
+fn files(global: &GlobalArgs) -> Vec<String> {
+    if global.files == [PathBuf::from(DEFAULT_FILE)] {
+        return Vec::new();
     }
-    for target in &args.targets {
-        words.push(format!("--target {}", quoted(target)));
-    }
+    global.files.iter().map(|file| format!("-f {}", quoted(&file.display().to_string()))).collect()
+}
+
+/// What shapes a plan.
+fn options(args: &PlanningArgs) -> Vec<String> {
+    let mut words: Vec<String> =
+        args.targets.iter().map(|target| format!("--target {}", quoted(target))).collect();
     if args.prune {
         words.push("--prune".to_owned());
     }
@@ -99,9 +153,6 @@ fn next_command(global: &GlobalArgs, args: &PlanningArgs, plan: &Plan) -> String
     }
     if let Some(n) = args.max_rotations {
         words.push(format!("--max-rotations {n}"));
-    }
-    for program in programs(plan).union(&args.allow_commands.iter().cloned().collect()) {
-        words.push(format!("--allow-command {}", quoted(program)));
     }
     if args.verify_secrets {
         words.push("--verify-secrets".to_owned());
@@ -118,8 +169,12 @@ fn next_command(global: &GlobalArgs, args: &PlanningArgs, plan: &Plan) -> String
     if let Some(path) = &args.secrets_file {
         words.push(format!("--secrets-file {}", quoted(&path.display().to_string())));
     }
-    words.push(format!("--expect-plan {}", plan.digest()));
-    words.join(" ")
+    words
+}
+
+fn allowed(allow_commands: &[String], plan: &Plan) -> Vec<String> {
+    let allowed: BTreeSet<String> = allow_commands.iter().cloned().collect();
+    programs(plan).union(&allowed).map(|program| format!("--allow-command {}", quoted(program))).collect()
 }
 
 /// The programs that the deliveries of this plan run.
@@ -144,14 +199,24 @@ fn quoted(word: &str) -> String {
     }
 }
 
+/// What a plan is made for besides the files.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Purpose {
+    /// What somebody asks for by name.
+    pub(super) asked: Option<Asked>,
+    /// The time of a saved plan.
+    pub(super) as_of: Option<Timestamp>,
+}
+
 /// Reads what is live and plans.
 pub(super) async fn make(
     global: &GlobalArgs,
     args: &PlanningArgs,
-    asked: Option<Asked>,
+    purpose: Purpose,
     desired: &Desired,
     session: &Session,
 ) -> Result<Plan, CommandError> {
+    let Purpose { asked, as_of } = purpose;
     let targets = targets(&args.targets, desired)?;
     let slots = Escrow::at(&global.work_dir).slots();
     let live = read_live(desired, &slots, session).await?;
@@ -177,7 +242,7 @@ pub(super) async fn make(
         slots,
         prove: args.verify_secrets,
         asked,
-        as_of: None,
+        as_of,
     };
     Ok(plan(&Inputs { desired, live: &live, running: &running, now: live.now, options: &options }))
 }

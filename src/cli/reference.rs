@@ -16,6 +16,7 @@ pub(super) fn schema(of: SchemaOf, output: &Output) -> Result<Exit, CommandError
         SchemaOf::Keys => desired::schema(),
         SchemaOf::Plan => published("plan.schema.json"),
         SchemaOf::Report => published("report.schema.json"),
+        SchemaOf::SavedPlan => published("saved-plan.schema.json"),
         SchemaOf::Diagnostics => published("diagnostics.schema.json"),
         SchemaOf::Error => published("error.schema.json"),
     };

@@ -10,8 +10,8 @@ use super::{Action, Change, Commit, KeySnapshot, Plan, Reason, Request};
 use crate::diff::FieldChange;
 use crate::handoff::Why;
 use crate::model::{
-    CommittedSecret, Delivery, Escrowed, KeyAddress, KeyCreate, KeyUpdate, Mark, Mask, RotationPolicy, Target,
-    UsageLimits, meaning,
+    CommittedSecret, Delivery, Escrowed, KeyAddress, KeyCreate, KeyUpdate, Mark, Mask, RotationPolicy,
+    Target, UsageLimits, meaning,
 };
 
 /// The digest of the whole plan.
@@ -106,10 +106,10 @@ fn stamped_mark(change: &Change) -> Option<(String, String)> {
 }
 
 fn without_stamp(mark: &Mark) -> Mark {
-    let secret = mark.secret.clone().map(|secret| CommittedSecret {
-        issued_at: jiff::Timestamp::UNIX_EPOCH,
-        ..secret
-    });
+    let secret = mark
+        .secret
+        .clone()
+        .map(|secret| CommittedSecret { issued_at: jiff::Timestamp::UNIX_EPOCH, ..secret });
     Mark { secret, ..mark.clone() }
 }
 
@@ -216,7 +216,9 @@ fn request(request: &Request, stamp: Option<(String, String)>) -> Value {
         }),
         Request::Update { id, body: update } => {
             let mut members = body(update);
-            if let (Some((before, after)), Some(Value::String(text))) = (stamp, members.get_mut("description")) {
+            if let (Some((before, after)), Some(Value::String(text))) =
+                (stamp, members.get_mut("description"))
+            {
                 *text = text.replace(&before, &after);
             }
             json!({"id": id, "update": members})
@@ -260,7 +262,9 @@ fn delivery(delivery: &Delivery) -> Value {
     let target = match target {
         Target::File { path, recipients } => json!(["file", path.to_string_lossy(), sorted(recipients)]),
         Target::EnvFile { path, variable } => json!(["env-file", path.to_string_lossy(), variable]),
-        Target::Command { argv, env, timeout } => json!(["command", argv, sorted(env), timeout.as_nanos().to_string()]),
+        Target::Command { argv, env, timeout } => {
+            json!(["command", argv, sorted(env), timeout.as_nanos().to_string()])
+        }
     };
     json!([sink, target])
 }

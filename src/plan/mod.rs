@@ -34,7 +34,7 @@ use crate::model::{
 pub use blocked::{Blocked, BlockedReason, Candidate, Harm, Unproven};
 pub use build::plan;
 pub use refusal::{Note, Refusal};
-pub use review::{Altered, Difference, Done, Moved, Review, review};
+pub use review::{Altered, Difference, Gone, GoneWhy, Moved, review};
 pub use secret::{facts, sinks};
 
 /// What a description holds at most, as far as known (portkey-api.md 2.2), marks included.

@@ -11,15 +11,6 @@ use crate::diff::FieldChange;
 use crate::handoff::Why;
 use crate::model::{Escrowed, KeyAddress, KeyId, Mark, Mask, meaning};
 
-/// What became of a reviewed plan.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Review {
-    /// What differs.
-    pub moved: Moved,
-    /// Reviewed changes of which nothing is left to do.
-    pub done: Vec<Done>,
-}
-
 /// How a plan differs from the one that was reviewed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Moved {
@@ -29,8 +20,8 @@ pub struct Moved {
     pub now: String,
     /// Changes that were not in it.
     pub added: Vec<Change>,
-    /// Changes that were in it and are not needed, or not possible, any more.
-    pub gone: Vec<Change>,
+    /// Changes that were in it and are not to be made any more.
+    pub gone: Vec<Gone>,
     /// Changes that have become others.
     pub altered: Vec<Altered>,
     /// How many changes are as they were.
@@ -75,9 +66,9 @@ pub enum Difference {
     /// Something else is changed.
     Field {
         /// Reviewed; none if this field was not to be changed.
-        before: Option<FieldChange>,
+        before: Option<Box<FieldChange>>,
         /// Now.
-        after: FieldChange,
+        after: Box<FieldChange>,
     },
     /// It is done for another reason.
     Cause {
@@ -92,13 +83,24 @@ pub enum Difference {
     Request,
 }
 
-/// A reviewed change of which nothing is left to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Done {
-    /// Which key.
-    pub address: KeyAddress,
-    /// What was to be done.
-    pub action: Action,
+/// A reviewed change that is not to be made any more.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gone {
+    /// As it was reviewed.
+    pub change: Change,
+    /// Why.
+    pub why: GoneWhy,
+}
+
+/// Why a reviewed change is not to be made any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GoneWhy {
+    /// Nothing is left to do.
+    Done,
+    /// It has to wait.
+    Waits,
+    /// A person must act first.
+    Blocked,
 }
 
 impl Moved {
@@ -114,11 +116,10 @@ impl Moved {
 }
 
 /// Compares a plan with the one that was reviewed, after leaving for later what the reviewed one said would wait.
-pub fn review(reviewed: &Plan, now: &mut Plan, slots: &[Escrowed]) -> Review {
+pub fn review(reviewed: &Plan, now: &mut Plan, slots: &[Escrowed]) -> Moved {
     leave_for_later(reviewed, now);
     let pairs = pair(&reviewed.changes, &now.changes);
-    let mut moved =
-        Moved { reviewed: reviewed.digest(), now: now.digest(), ..Moved::default() };
+    let mut moved = Moved { reviewed: reviewed.digest(), now: now.digest(), ..Moved::default() };
     let mut met = BTreeSet::new();
     for (change, partner) in now.changes.iter().zip(pairs) {
         let Some((index, before)) = partner.and_then(|at| Some((at, reviewed.changes.get(at)?))) else {
@@ -133,17 +134,21 @@ pub fn review(reviewed: &Plan, now: &mut Plan, slots: &[Escrowed]) -> Review {
             moved.altered.push(Altered { reviewed: before.clone(), now: change.clone(), differences });
         }
     }
-    let mut done = Vec::new();
-    for (_, change) in reviewed.changes.iter().enumerate().filter(|(index, _)| !met.contains(index)) {
-        let Change { address, action, .. } = change;
-        let is_held_up = now.blocked.iter().any(|blocked| blocked.address == *address)
-            || now.waiting.iter().any(|waiting| waiting.address == *address && waiting.action == *action);
-        moved.gone.push(change.clone());
-        if !is_held_up {
-            done.push(Done { address: address.clone(), action: *action });
-        }
-    }
-    Review { moved, done }
+    let rest = reviewed.changes.iter().enumerate().filter(|(index, _)| !met.contains(index));
+    moved.gone = rest
+        .map(|(_, change)| {
+            let Change { address, action, .. } = change;
+            let why = if now.blocked.iter().any(|blocked| blocked.address == *address) {
+                GoneWhy::Blocked
+            } else if now.waiting.iter().any(|wait| wait.address == *address && wait.action == *action) {
+                GoneWhy::Waits
+            } else {
+                GoneWhy::Done
+            };
+            Gone { change: change.clone(), why }
+        })
+        .collect();
+    moved
 }
 
 /// What the reviewed plan said would wait, and is no longer waiting, is left for a plan that somebody reviews.
@@ -151,8 +156,7 @@ fn leave_for_later(reviewed: &Plan, now: &mut Plan) {
     let mut waiting = Vec::new();
     now.changes.retain_mut(|change| {
         let is_the_one = |wait: &&Waiting| wait.address == change.address && wait.action == change.action;
-        let was_reviewed =
-            |other: &Change| other.address == change.address && other.action == change.action;
+        let was_reviewed = |other: &Change| other.address == change.address && other.action == change.action;
         let Some(wait) = reviewed.waiting.iter().find(is_the_one) else { return true };
         if reviewed.changes.iter().any(was_reviewed) {
             return true;
@@ -245,9 +249,12 @@ fn is_rest_of(now: &Change, reviewed: &Change) -> bool {
 /// Whether a change brings to an end what an apply of the reviewed plan has begun: the key or its new secret is there,
 /// and not all of its places have it.
 fn finishes(now: &Change, reviewed: &Change, slots: &[Escrowed], plan: &Plan) -> bool {
-    let (Some(commit), Some(approved)) = (now.request.commit(), reviewed.request.commit()) else { return false };
+    let (Some(commit), Some(approved)) = (now.request.commit(), reviewed.request.commit()) else {
+        return false;
+    };
     let known: BTreeSet<String> = reviewed.fields.iter().map(field_meaning).collect();
-    let is_begun_since = |slot: &Escrowed| slot.sent_at >= plan.now && slot.address == now.address.to_string();
+    let is_begun_since =
+        |slot: &Escrowed| slot.sent_at >= plan.now && slot.address == now.address.to_string();
     let own_slot = || slots.iter().any(|slot| slot.id.as_ref() == id_of(now) && is_begun_since(slot));
     let is_begun = match (&now.request, &reviewed.request) {
         (Request::Deliver { held, .. }, Request::Create { .. }) => is_begun_since(held),
@@ -301,7 +308,10 @@ fn differences(reviewed: &Change, now: &Change) -> Vec<Difference> {
     for after in &now.fields {
         let before = reviewed.fields.iter().find(|before| is_of_same_field(before, after));
         if before.is_none_or(|before| field_meaning(before) != field_meaning(after)) {
-            found.push(Difference::Field { before: before.cloned(), after: after.clone() });
+            found.push(Difference::Field {
+                before: before.cloned().map(Box::new),
+                after: Box::new(after.clone()),
+            });
         }
     }
     if reviewed.reason != now.reason {

@@ -71,9 +71,8 @@ impl FilesMeaning {
         let without = |some: &Self, others: &Self| -> Vec<String> {
             some.keys.keys().filter(|address| !others.keys.contains_key(*address)).cloned().collect()
         };
-        let is_changed = |(address, digest): &(&String, &String)| {
-            now.keys.get(*address).is_some_and(|now| now != *digest)
-        };
+        let is_changed =
+            |(address, digest): &(&String, &String)| now.keys.get(*address).is_some_and(|now| now != *digest);
         FilesMoved {
             settings: self.settings != now.settings,
             added: without(now, self),
@@ -176,16 +175,8 @@ fn spec(spec: &KeySpec) -> Value {
 }
 
 fn secret(secret: &SecretSpec, sinks: &BTreeMap<String, Sink>) -> Value {
-    let SecretSpec {
-        deliver_to,
-        transition,
-        rotate_after,
-        max_age,
-        until,
-        delivered,
-        first_rotate,
-        verify,
-    } = secret;
+    let SecretSpec { deliver_to, transition, rotate_after, max_age, until, delivered, first_rotate, verify } =
+        secret;
     let deliver_to: BTreeMap<&String, Value> =
         deliver_to.iter().map(|name| (name, sinks.get(name).map_or(Value::Null, sink))).collect();
     json!({

@@ -15,14 +15,14 @@ use crate::diagnostic::Place;
 use crate::diff::{FieldChange, UnresolvedName};
 use crate::handoff::Why;
 use crate::model::{
-    Amount, CommittedSecret, ConfigId, DefaultsPatch, Delivery, Escrowed, KeyAddress, KeyCreate, KeyId, KeyKind,
-    KeyUpdate, Mark, Mask, OrganisationId, PeriodicReset, RateLimit, RateLimitType, RateLimitUnit,
+    Amount, CommittedSecret, ConfigId, DefaultsPatch, Delivery, Escrowed, KeyAddress, KeyCreate, KeyId,
+    KeyKind, KeyUpdate, Mark, Mask, OrganisationId, PeriodicReset, RateLimit, RateLimitType, RateLimitUnit,
     RotationPeriod, RotationPolicy, RotationPolicyPatch, Target, UsageLimits, UsageLimitsPatch, UsageType,
     UserId, WorkspaceId,
 };
 use crate::plan::{
-    Action, Blocked, BlockedReason, Candidate, Change, Commit, Harm, KeySnapshot, Note, Plan, Reason, Refusal,
-    Request, UnmentionedKey, Unproven, Waiting,
+    Action, Blocked, BlockedReason, Candidate, Change, Commit, Harm, KeySnapshot, Note, Plan, Reason,
+    Refusal, Request, UnmentionedKey, Unproven, Waiting,
 };
 
 form! {

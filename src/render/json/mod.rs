@@ -15,7 +15,7 @@ use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::words::Explained;
+use super::words::{Detail, Explained};
 use crate::diagnostic::{Diagnostic, Place, Sources};
 use crate::plan::{Action, Plan};
 use crate::report::Report;
@@ -35,7 +35,19 @@ pub fn report(report: &Report, plan: &Plan, exit_code: u8) -> String {
 
 /// An error that ended the run. `code` is stable and short, as in `unauthorised`.
 pub fn error(code: &str, message: &str, causes: &[String], hints: &[String], exit_code: u8) -> String {
-    pretty(&error::error_document(code, message, causes, hints, exit_code))
+    pretty(&error::error_document(code, message, causes, &[], hints, exit_code))
+}
+
+/// A refusal, with what moved.
+pub fn refused(
+    code: &str,
+    message: &str,
+    causes: &[String],
+    details: &[Detail],
+    hints: &[String],
+    exit_code: u8,
+) -> String {
+    pretty(&error::error_document(code, message, causes, details, hints, exit_code))
 }
 
 /// Complaints about files; an empty list says that they are valid.
@@ -50,6 +62,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ("report.schema.json", schema::<report::ReportDocument>()),
         ("error.schema.json", schema::<error::ErrorDocument>()),
         ("diagnostics.schema.json", schema::<error::DiagnosticsDocument>()),
+        ("saved-plan.schema.json", crate::saved_plan::schema()),
     ]
 }
 

@@ -9,6 +9,7 @@ use super::limits;
 use super::texts;
 use crate::diff::FieldChange;
 use crate::model::{ConfigId, Mark, RotationPolicy};
+use crate::plan::Action;
 use crate::render::layout::Role;
 use crate::render::words::span_ms;
 use crate::render::{Style, escape};
@@ -18,6 +19,22 @@ use crate::render::{Style, escape};
 pub(super) struct Field {
     pub(super) name: &'static str,
     pub(super) lines: Vec<String>,
+}
+
+/// See [`super::field_in_words`].
+pub(super) fn in_words(change: &FieldChange, action: Action, style: &Style) -> String {
+    let fields = Fields { style, scope_sets: &BTreeMap::new(), written_scopes: &[] };
+    let Field { name, lines } = match action {
+        Action::Create => fields.of_create(change),
+        Action::Adopt
+        | Action::Update
+        | Action::ResetUsage
+        | Action::Deliver
+        | Action::Rotate
+        | Action::Delete => fields.of_update(change, false),
+    };
+    let lines: Vec<&str> = lines.iter().map(|line| line.trim()).collect();
+    format!("{name} {}", lines.join(", "))
 }
 
 /// How to show the fields of a change.

@@ -5,6 +5,7 @@ mod entry;
 mod errors;
 mod fields;
 mod limits;
+mod moved;
 mod plan;
 mod report;
 mod texts;
@@ -16,9 +17,11 @@ pub(super) use report::Fates;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::words::Detail;
 use super::{Style, Verbosity};
 use crate::diagnostic::{Diagnostic, Sources};
-use crate::plan::Plan;
+use crate::diff::FieldChange;
+use crate::plan::{Action, Moved, Plan};
 use crate::report::{Event, Report};
 
 /// What a plan does not know about itself.
@@ -86,4 +89,25 @@ pub fn failure(
     style: &Style,
 ) -> String {
     errors::failure(message, causes, facts, hints, style)
+}
+
+/// A refusal: what is refused, what moved, what is so now, what to do.
+pub fn refused(
+    message: &str,
+    causes: &[String],
+    details: &[Detail],
+    hints: &[String],
+    style: &Style,
+) -> String {
+    moved::refused(message, causes, details, hints, style)
+}
+
+/// That a saved plan still holds, with what of it is done already.
+pub fn still_holds(made_at: jiff::Timestamp, moved: &Moved, plan: &Plan, style: &Style) -> String {
+    moved::still_holds(made_at, moved, plan, style)
+}
+
+/// One field of a change on one line, without colour: `scopes + logs.view`.
+pub(super) fn field_in_words(field: &FieldChange, action: Action, style: &Style) -> String {
+    fields::in_words(field, action, style)
 }

@@ -1,6 +1,7 @@
 //! Words that text and JSON share. Names in them are raw: text escapes whole sentences, JSON its strings.
 
 mod blocked;
+mod moved;
 mod refused;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use crate::plan::{Action, Reason};
 use crate::report::{NotAttempted, Repair};
 
 pub(super) use blocked::blocked;
+pub use moved::{Detail, Movement, files_moved, moved};
 pub(super) use refused::{note, refusal};
 
 /// What stands in the way, and what to do about it.

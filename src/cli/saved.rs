@@ -1,0 +1,268 @@
+//! Saved plans as files: written whole or not at all, and read with every doubt being a refusal.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use crate::desired::Desired;
+use crate::plan::{Absence, Contract, Moved, Plan, Prune};
+use crate::render;
+use crate::saved_plan::{FilesMeaning, MAX_BYTES, SavedOptions, SavedPlan, SavedPlanError};
+
+use super::args::{DEFAULT_FILE, GlobalArgs, PlanningArgs};
+use super::exit::Exit;
+use super::failure::CommandError;
+use super::planning::plan_again;
+
+/// A plan with what is needed to make it again.
+pub(super) fn of(global: &GlobalArgs, args: &PlanningArgs, desired: &Desired, plan: &Plan) -> SavedPlan {
+    let names = global.files.iter().map(|path| path.display().to_string()).collect();
+    SavedPlan::new(plan.clone(), options(args), FilesMeaning::of(desired, names))
+}
+
+fn options(args: &PlanningArgs) -> SavedOptions {
+    let PlanningArgs {
+        format: _,
+        targets,
+        prune,
+        max_deletes,
+        max_changes,
+        max_rotations,
+        // Whoever applies says which programs may run.
+        allow_commands: _,
+        verify_secrets,
+        assume_complete,
+        strict_contract,
+        self_id,
+        secrets_file,
+    } = args;
+    SavedOptions {
+        prune: if *prune { Prune::Delete } else { Prune::List },
+        targets: targets.clone(),
+        max_deletes: *max_deletes,
+        max_changes: *max_changes,
+        max_rotations: *max_rotations,
+        absence: if *assume_complete { Absence::Assumed } else { Absence::Proven },
+        contract: if *strict_contract { Contract::Strict } else { Contract::Tolerant },
+        secrets_file: secrets_file.clone(),
+        prove: *verify_secrets,
+        self_id: self_id.clone(),
+    }
+}
+
+/// The options of a saved plan in place of those of the command line, which must not say any of them.
+pub(super) fn planning(saved: &SavedPlan, args: &PlanningArgs) -> Result<PlanningArgs, CommandError> {
+    let PlanningArgs {
+        format,
+        targets,
+        prune,
+        max_deletes,
+        max_changes,
+        max_rotations,
+        allow_commands,
+        verify_secrets,
+        assume_complete,
+        strict_contract,
+        self_id,
+        secrets_file,
+    } = args;
+    let said = [
+        ("--target", !targets.is_empty()),
+        ("--prune", *prune),
+        ("--max-deletes", max_deletes.is_some()),
+        ("--max-changes", max_changes.is_some()),
+        ("--max-rotations", max_rotations.is_some()),
+        ("--verify-secrets", *verify_secrets),
+        ("--assume-complete", *assume_complete),
+        ("--strict-contract", *strict_contract),
+        ("--secrets-file", secrets_file.is_some()),
+    ];
+    if let Some((option, _)) = said.into_iter().find(|(_, is_said)| *is_said) {
+        return Err(CommandError::message(format!(
+            "{option} shapes a plan, and the saved one has its shape"
+        ))
+        .hint(format!("leave {option} out; a plan is shaped when it is made: portkey-sync plan --out"))
+        .code("usage")
+        .exit(Exit::Usage));
+    }
+    let SavedOptions {
+        prune,
+        targets,
+        max_deletes,
+        max_changes,
+        max_rotations,
+        absence,
+        contract,
+        secrets_file,
+        prove,
+        // It says with which key the plan was made, and apply may run with another.
+        self_id: _,
+    } = saved.options.clone();
+    Ok(PlanningArgs {
+        format: *format,
+        targets,
+        prune: prune == Prune::Delete,
+        max_deletes,
+        max_changes,
+        max_rotations,
+        allow_commands: allow_commands.clone(),
+        verify_secrets: prove,
+        assume_complete: absence == Absence::Assumed,
+        strict_contract: contract == Contract::Strict,
+        self_id: self_id.clone(),
+        secrets_file,
+    })
+}
+
+/// The keys files of a saved plan, unless the command line names others.
+pub(super) fn files(saved: &SavedPlan, global: &GlobalArgs) -> Vec<PathBuf> {
+    if global.files == [PathBuf::from(DEFAULT_FILE)] {
+        saved.files.names.iter().map(PathBuf::from).collect()
+    } else {
+        global.files.clone()
+    }
+}
+
+/// Writes the file beside its place and puts it there in one step.
+pub(super) fn write(path: &Path, saved: &SavedPlan) -> Result<(), CommandError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut file| {
+        file.write_all(saved.to_json().as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)
+    });
+    written.map(drop).map_err(|error| {
+        CommandError::new(
+            anyhow::Error::new(error).context(format!("the plan could not be saved as `{}`", path.display())),
+        )
+        .code("io")
+    })
+}
+
+/// Reads a file that was written by [`write`].
+pub(super) fn read(path: &Path) -> Result<SavedPlan, CommandError> {
+    let unreadable = |error: std::io::Error| {
+        CommandError::new(
+            anyhow::Error::new(error).context(format!("the saved plan `{}` cannot be read", path.display())),
+        )
+        .code("io")
+    };
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
+    let refused = |code, error: anyhow::Error| {
+        CommandError::new(error.context(format!("`{}` is no plan that can be used", path.display())))
+            .code(code)
+            .refused(Vec::new())
+            .hint(format!("plan again: portkey-sync plan --out {}", path.display()))
+    };
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(refused("bad-saved-plan", anyhow::anyhow!("it holds more than 64 MiB")));
+    }
+    let text =
+        String::from_utf8(bytes).map_err(|_| refused("bad-saved-plan", SavedPlanError::NotJson.into()))?;
+    SavedPlan::parse(&text).map_err(|error| {
+        let code = match &error {
+            SavedPlanError::OtherFormat { .. } | SavedPlanError::OtherVersion { .. } => "other-version",
+            SavedPlanError::NotJson
+            | SavedPlanError::OtherDocument
+            | SavedPlanError::Edited
+            | SavedPlanError::Unfit { .. } => "bad-saved-plan",
+        };
+        refused(code, error.into())
+    })
+}
+
+/// What was approved, and how it is approved again.
+pub(super) struct Approval<'a> {
+    pub(super) path: &'a Path,
+    pub(super) saved: &'a SavedPlan,
+    /// `--expect-plan`: all or nothing.
+    pub(super) digest: Option<&'a str>,
+}
+
+impl Approval<'_> {
+    /// Refuses a file that is not the one whose digest was approved.
+    pub(super) fn check_digest(&self) -> Result<(), CommandError> {
+        let found = self.saved.plan.digest();
+        match self.digest {
+            Some(expected) if expected != found => Err(CommandError::message(format!(
+                "`{}` is not the plan that was approved ({expected}): it is {found}",
+                self.path.display()
+            ))
+            .code("other-plan")
+            .refused(Vec::new())
+            .hint(format!("look at it with: portkey-sync show {}", self.path.display()))),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Refuses files that say something else than they said when the plan was made.
+    pub(super) fn check_files(
+        &self,
+        global: &GlobalArgs,
+        args: &PlanningArgs,
+        desired: &Desired,
+    ) -> Result<(), CommandError> {
+        let moved = self.saved.files.moved(&FilesMeaning::of(desired, Vec::new()));
+        if moved.is_empty() {
+            return Ok(());
+        }
+        Err(CommandError::message(format!(
+            "the keys files do not say what they said when the plan {} was made",
+            self.saved.plan.digest()
+        ))
+        .code("other-files")
+        .refused(render::files_moved(&moved))
+        .hint(self.again(global, args)))
+    }
+
+    /// Refuses another organisation.
+    pub(super) fn check_organisation(&self, plan: &Plan) -> Result<(), CommandError> {
+        if self.saved.plan.organisation == plan.organisation {
+            return Ok(());
+        }
+        let name = |plan: &Plan| plan.organisation.as_ref().map_or("unknown".to_owned(), ToString::to_string);
+        Err(CommandError::message(format!(
+            "the plan is for the organisation `{}`, and this is `{}`",
+            name(&self.saved.plan),
+            name(plan)
+        ))
+        .code("other-organisation")
+        .refused(Vec::new())
+        .hint("use an API key of the organisation that the plan was made for"))
+    }
+
+    /// Refuses what nobody has approved.
+    pub(super) fn check(
+        &self,
+        global: &GlobalArgs,
+        args: &PlanningArgs,
+        moved: &Moved,
+    ) -> Result<(), CommandError> {
+        let is_approved = match self.digest {
+            None => !moved.is_unapproved(),
+            Some(_) => !moved.is_other(),
+        };
+        if is_approved {
+            return Ok(());
+        }
+        let error = CommandError::message(format!(
+            "this is not the plan that was approved ({}, now {})",
+            moved.reviewed, moved.now
+        ))
+        .code("other-plan")
+        .refused(render::moved(moved))
+        .hint(self.again(global, args));
+        Err(if moved.is_unapproved() {
+            error
+        } else {
+            error.hint(
+                "--expect-plan is all or nothing; without it, what is left of the saved plan is applied",
+            )
+        })
+    }
+
+    fn again(&self, global: &GlobalArgs, args: &PlanningArgs) -> String {
+        format!("look again with: {}", plan_again(global, args, Some(self.path)))
+    }
+}
