@@ -16,6 +16,7 @@ mod leaks;
 mod quickstart;
 mod reading;
 mod rotating;
+mod saving;
 mod storm;
 mod switches;
 mod usage;
