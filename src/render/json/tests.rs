@@ -196,3 +196,20 @@ fn names_come_through_as_they_are() {
     let document = read(&plan(&Plan { changes: vec![reset(&format!("ws/{name}"), 3)], ..empty_plan() }));
     assert_eq!(document["changes"][0]["name"], name);
 }
+
+#[test]
+fn a_saved_plan_holds_to_its_schema_and_is_read_back_as_it_was() {
+    use crate::saved_plan::{FilesMeaning, SavedOptions, SavedPlan};
+
+    for plan in [empty_plan(), story(), full_plan()] {
+        // What only the run that made it could use is left out.
+        let saved = SavedPlan::new(plan.clone(), SavedOptions::default(), FilesMeaning::default());
+        let text = saved.to_json();
+        assert_valid("saved-plan.schema.json", &read(&text));
+        let back = SavedPlan::parse(&text).unwrap();
+        assert_eq!(back, saved);
+        assert_eq!(back.plan.digest(), plan.digest());
+        assert_eq!(super::plan(&back.plan), super::plan(&plan));
+        assert_eq!(back.to_json(), text);
+    }
+}
