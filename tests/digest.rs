@@ -388,9 +388,6 @@ const MEANINGS: &[Meaning] = &[
     ("reset after", |plan, n| {
         plan.changes[UPDATE].reason = Some(Reason::UsageResetDue { after: time(n), last: Some(time(0)) });
     }),
-    ("reset last", |plan, n| {
-        plan.changes[UPDATE].reason = Some(Reason::UsageResetDue { after: time(0), last: Some(time(n)) });
-    }),
     ("no reason", |plan, _| plan.changes[UPDATE].reason = None),
     ("owner of the pruned", |plan, n| plan.changes[DELETE].reason = Some(Reason::Pruned { by: text(n) })),
     ("declared absent", |plan, _| plan.changes[DELETE].reason = Some(Reason::DeclaredAbsent)),
@@ -568,6 +565,9 @@ const OTHERWISE: &[Meaning] = &[
     ("what this machine keeps", |plan, n| {
         plan.settled.push(text(n));
         plan.seen.insert(KeyId::new(text(n)));
+    }),
+    ("since when usage counts", |plan, n| {
+        plan.changes[UPDATE].reason = Some(Reason::UsageResetDue { after: time(0), last: Some(time(n)) });
     }),
     ("place", |plan, n| {
         plan.changes[UPDATE].place = Some(Place { file: text(n), line: n as usize, column: 1 });

@@ -180,6 +180,7 @@ fn every_option_that_the_documents_name_exists() {
         "validate",
         "plan",
         "apply",
+        "show",
         "rotate",
         "revoke",
         "import",
@@ -190,9 +191,14 @@ fn every_option_that_the_documents_name_exists() {
     ] {
         help += &text(&portkey_sync(&format!("{command} --help"), root()).stdout);
     }
-    for document in
-        ["README.md", "docs/emulator.md", "docs/json.md", "docs/diagnostics.md", "docs/keys-file.md"]
-    {
+    for document in [
+        "README.md",
+        "docs/emulator.md",
+        "docs/json.md",
+        "docs/diagnostics.md",
+        "docs/keys-file.md",
+        "docs/saved-plans.md",
+    ] {
         let content = read(document);
         // What programs of sinks take is not ours.
         let content = content.replace("--repo", "");

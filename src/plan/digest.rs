@@ -176,7 +176,8 @@ pub(super) fn reason(reason: &Reason) -> Value {
     match reason {
         Reason::DeclaredAbsent => json!("declared-absent"),
         Reason::Pruned { by } => json!(["pruned", by]),
-        Reason::UsageResetDue { after, last } => json!(["usage-reset-due", after, last]),
+        // Since when it counts is for people: the reset is the same.
+        Reason::UsageResetDue { after, last: _ } => json!(["usage-reset-due", after]),
         Reason::Unfinished { issued_at } => json!(["unfinished", issued_at]),
         Reason::RenamedOutside => json!("renamed-outside"),
         Reason::Rotation(why) => match why {

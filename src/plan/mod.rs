@@ -13,6 +13,8 @@ mod refusal;
 mod rename;
 mod request;
 mod review;
+#[cfg(test)]
+mod review_tests;
 mod secret;
 #[cfg(test)]
 mod tests;

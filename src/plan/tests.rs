@@ -6,7 +6,7 @@ use super::*;
 use crate::desired::parse_str;
 use crate::live::Live;
 
-const NOW: &str = "2026-11-22T10:00:00Z";
+pub(super) const NOW: &str = "2026-11-22T10:00:00Z";
 const WORKSPACE: &str = "5d0c1f0a-7a3e-4a52-9d55-0b6f7e1a2b3c";
 
 /// The key that the tool runs with: it may list everything.
@@ -22,7 +22,7 @@ fn runner() -> Value {
 
 /// A live row with nothing set; the id is made from the name.
 #[expect(clippy::needless_pass_by_value, reason = "every caller makes it in place")]
-fn row(name: &str, with: Value) -> Value {
+pub(super) fn row(name: &str, with: Value) -> Value {
     let mut row = json!({
         "id": id(name), "key": "ab*****xyz", "name": name, "description": null, "type": "workspace-service",
         "organisation_id": "org-1", "workspace_id": WORKSPACE, "user_id": null, "status": "active",
@@ -38,41 +38,48 @@ fn row(name: &str, with: Value) -> Value {
     row
 }
 
-fn id(name: &str) -> String {
+pub(super) fn id(name: &str) -> String {
     let mut text = format!("{name}-00000000");
     text.truncate(8);
     format!("{text}-0000-4000-8000-000000000000")
 }
 
-struct Case {
+pub(super) struct Case {
     yaml: String,
     rows: Vec<Value>,
     options: PlanOptions,
+    now: &'static str,
 }
 
-fn case(yaml: &str, mut rows: Vec<Value>) -> Case {
+pub(super) fn case(yaml: &str, mut rows: Vec<Value>) -> Case {
     rows.push(runner());
     Case {
         yaml: format!("version: 1\nworkspaces: {{w: {WORKSPACE}}}\n{yaml}"),
         rows,
         options: PlanOptions::default(),
+        now: NOW,
     }
 }
 
 impl Case {
-    fn with(mut self, change: impl FnOnce(&mut PlanOptions)) -> Self {
+    pub(super) fn at(mut self, now: &'static str) -> Self {
+        self.now = now;
+        self
+    }
+
+    pub(super) fn with(mut self, change: impl FnOnce(&mut PlanOptions)) -> Self {
         change(&mut self.options);
         self
     }
 
-    fn plan(self) -> Plan {
+    pub(super) fn plan(self) -> Plan {
         let loaded = parse_str("keys.yaml", &self.yaml);
         let mut desired = loaded.desired.unwrap_or_else(|| {
             let messages: Vec<_> = loaded.diagnostics.iter().map(|found| &found.message).collect();
             panic!("{messages:?}")
         });
         desired.folder = Some(PathBuf::from("."));
-        let mut live = Live::from_rows(self.rows, NOW);
+        let mut live = Live::from_rows(self.rows, self.now);
         live.names.workspaces.insert("ws-same".to_owned(), crate::model::WorkspaceId::new(WORKSPACE));
         let mask = Mask::of_live("ru*****ner".to_owned());
         let running = RunningKey::recognise(&live, &mask);
@@ -92,7 +99,7 @@ impl Case {
     }
 }
 
-fn lines(plan: &Plan) -> Vec<String> {
+pub(super) fn lines(plan: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
     for change in &plan.changes {
         let action = format!("{:?}", change.action).to_lowercase();
