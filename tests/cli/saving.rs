@@ -171,7 +171,7 @@ fn an_approved_digest_is_all_or_nothing_beside_the_file_too() {
     rehearsal.forget_requests();
     let (text, error) = refused(&rehearsal, &["--expect-plan", &digest]);
     text.says("gone      prod/alpha");
-    text.says("nothing is left to do: the live key is as the file says");
+    text.says("update: nothing is left to do");
     assert_eq!(details(&error), [("gone", "prod/alpha"), ("same", "")]);
     apply(&rehearsal, &[]).expect(0);
     rehearsal.run(&["plan", "--detailed-exitcode"]).expect(0);

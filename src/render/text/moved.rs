@@ -65,8 +65,10 @@ fn row(detail: &Detail, style: &Style) -> String {
 /// See [`super::still_holds`].
 pub(super) fn still_holds(made_at: Timestamp, moved: &Moved, plan: &Plan, style: &Style) -> String {
     let all = moved.same + moved.gone.len();
+    let is_over = moved.gone.iter().all(|gone| gone.why == GoneWhy::Done);
     let left = match (plan.changes.len(), moved.gone.len()) {
-        (0, _) => "nothing is left to do".to_owned(),
+        (0, _) if is_over => "nothing is left to do".to_owned(),
+        (0, _) => "nothing can be done now".to_owned(),
         (left, 0) => format!("{}, {}", count(left, "change"), count(plan.writes().total(), "write")),
         (left, _) => {
             format!("{left} of {} left, {}", count(all, "change"), count(plan.writes().total(), "write"))

@@ -1,10 +1,11 @@
 //! What moved since a plan was approved: one line for each thing.
 
 use super::{action, count, reason};
+use crate::diff::FieldChange;
 use crate::model::{KeyId, Mask};
-use crate::plan::{Altered, Change, Difference, Gone, GoneWhy, Moved};
-use crate::render::Style;
+use crate::plan::{Action, Altered, Change, Difference, Gone, GoneWhy, Moved, Reason};
 use crate::render::text::field_in_words;
+use crate::render::{Style, escape};
 use crate::saved_plan::FilesMoved;
 
 /// How something moved.
@@ -85,55 +86,44 @@ pub fn files_moved(moved: &FilesMoved) -> Vec<Detail> {
 fn all_of(change: &Change) -> String {
     let mut parts: Vec<String> =
         change.fields.iter().map(|field| field_in_words(field, change.action, &PLAIN)).collect();
-    parts.extend(change.reason.as_ref().map(|why| crate::render::escape(&reason(why).1)));
+    parts.extend(change.reason.as_ref().map(|why| escape(&reason(why).1)));
     if parts.is_empty() { "this was not in it".to_owned() } else { parts.join("; ") }
 }
 
 fn gone_because(why: GoneWhy) -> &'static str {
     match why {
-        GoneWhy::Done => "nothing is left to do: the live key is as the file says",
+        GoneWhy::Done => "nothing is left to do",
         GoneWhy::Waits => "it has to wait",
         GoneWhy::Blocked => "it is blocked: a person must act first",
     }
 }
 
+/// What it is now, and what it was when it was reviewed.
 fn difference(difference: &Difference) -> String {
-    let safe = crate::render::escape;
+    let id = |id: &Option<KeyId>| id.as_ref().map_or("none".to_owned(), |id| escape(id.as_str()));
+    let mask = |mask: &Option<Mask>| mask.as_ref().map_or("none".to_owned(), |mask| escape(mask.as_str()));
+    let field = |field: &FieldChange| field_in_words(field, Action::Update, &PLAIN);
+    let cause = |why: &Option<Reason>| {
+        why.as_ref().map_or("the fields alone".to_owned(), |why| escape(&reason(why).1))
+    };
     match difference {
         Difference::Key { before, after } => {
-            let id = |id: &Option<KeyId>| id.as_ref().map_or("none".to_owned(), |id| safe(id.as_str()));
-            format!("the live key is {}, and was {}", id(after), id(before))
+            format!("the live key is {} (reviewed: {})", id(after), id(before))
         }
         Difference::Secret { before, after } => {
-            let mask =
-                |mask: &Option<Mask>| mask.as_ref().map_or("none".to_owned(), |mask| safe(mask.as_str()));
-            format!("its secret is {}, and was {}", mask(after), mask(before))
+            format!("its secret is {} (reviewed: {})", mask(after), mask(before))
         }
-        Difference::Action { before, after } => {
-            format!("it is now {}, and was {}", noun(action(*after).1), noun(action(*before).1))
-        }
-        Difference::Field { before: None, after } => {
-            format!("{}, which was not in it", field_in_words(after, crate::plan::Action::Update, &PLAIN))
-        }
+        Difference::Action { before, after: _ } => format!("reviewed as {}", action(*before).1),
+        Difference::Field { before: None, after } => format!("{} (not reviewed)", field(after)),
         Difference::Field { before: Some(before), after } => {
-            let was = field_in_words(before, crate::plan::Action::Update, &PLAIN);
-            let is = field_in_words(after, crate::plan::Action::Update, &PLAIN);
-            let was = was.strip_prefix(&format!("{} ", before.field())).unwrap_or(&was).to_owned();
-            format!("{is}, and was {was}")
+            let was = field(before);
+            let was = was.strip_prefix(before.field()).unwrap_or(&was);
+            format!("{} (reviewed:{was})", field(after))
         }
         Difference::Cause { before, after } => {
-            let why = |why: &Option<crate::plan::Reason>| {
-                why.as_ref().map_or("the fields alone ask for it".to_owned(), |why| safe(&reason(why).1))
-            };
-            format!("because {}; it was because {}", why(after), why(before))
+            format!("cause: {} (reviewed: {})", cause(after), cause(before))
         }
         Difference::Delivery => "its secret goes elsewhere".to_owned(),
         Difference::Request => "another request is sent".to_owned(),
     }
-}
-
-/// `an update`, `a create`.
-fn noun(word: &str) -> String {
-    let article = if word.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
-    format!("{article} {word}")
 }

@@ -2,5 +2,6 @@
 
 mod diagnostics;
 mod hostile;
+mod moved;
 mod plan;
 mod report;
