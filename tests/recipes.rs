@@ -19,7 +19,7 @@ const OF_THE_SHELL: [&str; 4] = ["PWD", "OLDPWD", "SHLVL", "_"];
 
 fn recipes() -> Vec<String> {
     let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/sinks.md")).unwrap();
-    let blocks = page.split("```yaml\n").skip(1);
+    let blocks = page.split("```yaml\n").skip(1).filter(|block| block.starts_with("sinks:"));
     blocks.map(|block| block.split("```").next().unwrap().to_owned()).collect()
 }
 

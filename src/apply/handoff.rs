@@ -153,7 +153,7 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
                 Step::Commit => self.commit(&mut flight, report).await,
                 Step::Close => self.close(&mut flight, Entry::Committed).await,
                 Step::GiveBack => self.give_back(&mut flight, report).await,
-                Step::Stop(end) => return Progress::Over(Self::outcome(flight, end)),
+                Step::Stop(end) => return Progress::Over(Self::outcome(flight, end, report)),
             };
             flight.on(event);
         }
@@ -218,6 +218,7 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
             address: flight.change.address.to_string(),
             id: flight.change.before.as_ref().map(|key| key.id.clone()),
             mask: None,
+            sealed: false,
             sent_at: flight.sent_at,
             issued_at: None,
             lease: transition.map_or(CREATE_LEASE, rotate_lease),
@@ -409,7 +410,17 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
                 let error: crate::secrets::SinkError = error;
                 let what = format!("there is a new secret, but {} did not take it", sink_name(delivery));
                 let failure = local_failure(&what, &error, error.hint());
-                flight.failed(failure)
+                // The first one is the headline; what befell the others stands below it.
+                match &mut flight.failure {
+                    None => flight.failure = Some(failure),
+                    Some(first) => {
+                        let causes = failure.causes.join(": ");
+                        first.facts.push(format!("{} did not take it either: {causes}", sink_name(delivery)));
+                        first.hints.extend(failure.hints);
+                        first.hints.dedup();
+                    }
+                }
+                Event::Failed
             }
         }
     }
@@ -484,8 +495,19 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
         }
     }
 
-    fn outcome(flight: Flight<'_>, end: End) -> Outcome {
-        let kept = flight.slot.as_ref().map(|slot| format!("its secret lies in {}", slot.path().display()));
+    fn outcome(flight: Flight<'_>, end: End, report: &ChangeReport) -> Outcome {
+        let taken = (!report.delivered.is_empty()).then(|| {
+            let names: Vec<String> = report.delivered.iter().map(sink_name).collect();
+            format!("it was delivered to {}", names.join(", "))
+        });
+        let kept = flight.slot.as_ref().map(|slot| {
+            let sealed = match slot.recipients() {
+                0 => String::new(),
+                1 => ", encrypted to 1 recipient".to_owned(),
+                n => format!(", encrypted to {n} recipients"),
+            };
+            format!("its secret lies in {}{sealed}", slot.path().display())
+        });
         let mut failure = flight.failure.unwrap_or_default();
         match end {
             End::Done => return Outcome::Done,
@@ -522,6 +544,9 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
             End::Kept(at) => {
                 if at == At::Settle && failure.message.is_empty() {
                     "the key was created, but the list does not show it yet".clone_into(&mut failure.message);
+                }
+                if at == At::Deliver {
+                    failure.facts.extend(taken);
                 }
                 failure.facts.extend(kept);
                 failure.hints.push("then run the same command again: it goes on with this secret".to_owned());

@@ -155,7 +155,7 @@ async fn run_with(
     let listener = tokio::spawn(listen_for_interrupts(stop.clone()));
     let progress = Progress::new(plan.changes.len(), output, format);
     let journal = Arc::new(Journal::at(&global.work_dir, run_id()));
-    let escrow = Escrow::at(&global.work_dir);
+    let escrow = planning::escrow(global, &args.planning, desired)?;
     if escrow.slots().is_empty()
         && let Err(error) = journal.tidy()
     {

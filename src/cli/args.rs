@@ -202,6 +202,10 @@ pub(super) struct PlanningArgs {
     /// The id of the key that this runs with, where its mask does not tell
     #[arg(long = "self", value_name = "ID")]
     pub(super) self_id: Option<String>,
+    /// Go on with the secrets of an encrypted escrow that this identity reads: a file of `age-keygen`, or an ssh
+    /// private key
+    #[arg(long, value_name = "PATH", env = "PORTKEY_SYNC_AGE_IDENTITY")]
+    pub(super) age_identity: Option<PathBuf>,
     /// Also append each new secret to this file, one JSON object a line
     #[arg(long, value_name = "PATH")]
     pub(super) secrets_file: Option<PathBuf>,

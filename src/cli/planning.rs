@@ -12,7 +12,7 @@ use crate::model::{Escrowed, KeyAddress, KeyId, Mask, Target};
 use crate::plan::{Absence, Asked, Contract, Inputs, Plan, PlanOptions, Prune, plan};
 use crate::render::text::{Mode, PlanContext};
 use crate::render::{self, Verbosity};
-use crate::secrets::{Escrow, Sinks};
+use crate::secrets::{Escrow, Identities, Sinks};
 
 use super::args::{
     DEFAULT_BASE_URL, DEFAULT_FILE, DEFAULT_WORK_DIR, GlobalArgs, OutputFormat, PlanArgs, PlanningArgs,
@@ -166,6 +166,11 @@ fn options(args: &PlanningArgs) -> Vec<String> {
     if let Some(id) = &args.self_id {
         words.push(format!("--self {}", quoted(id)));
     }
+    if let Some(path) = &args.age_identity
+        && std::env::var_os("PORTKEY_SYNC_AGE_IDENTITY").is_none_or(|told| told != *path)
+    {
+        words.push(format!("--age-identity {}", quoted(&path.display().to_string())));
+    }
     if let Some(path) = &args.secrets_file {
         words.push(format!("--secrets-file {}", quoted(&path.display().to_string())));
     }
@@ -218,7 +223,7 @@ pub(super) async fn make(
 ) -> Result<Plan, CommandError> {
     let Purpose { asked, as_of } = purpose;
     let targets = targets(&args.targets, desired)?;
-    let slots = Escrow::at(&global.work_dir).slots();
+    let slots = escrow(global, args, desired)?.slots();
     let live = read_live(desired, &slots, session).await?;
     let running = match &args.self_id {
         Some(id) => RunningKey::told(&live, &session.mask, &KeyId::new(id)).map_err(|error| {
@@ -245,6 +250,22 @@ pub(super) async fn make(
         as_of,
     };
     Ok(plan(&Inputs { desired, live: &live, running: &running, now: live.now, options: &options }))
+}
+
+/// The escrow in the work folder, as the files want it kept.
+pub(super) fn escrow(
+    global: &GlobalArgs,
+    args: &PlanningArgs,
+    desired: &Desired,
+) -> Result<Escrow, CommandError> {
+    let identities = match &args.age_identity {
+        Some(path) => Identities::from_file(path).map_err(|error| {
+            let hint = error.hint();
+            CommandError::new(error).code("identity").hint(hint)
+        })?,
+        None => Identities::default(),
+    };
+    Ok(Escrow::at(&global.work_dir).sealed_to(&desired.escrow_recipients).read_with(identities))
 }
 
 /// What the sinks of each key hold, where every one of them can be read. No program is run for this.

@@ -150,6 +150,12 @@ pub(super) static ROOT: Table = Table {
         )
         .example("{\"dir\": {\"file\": \"secrets/{workspace}/{name}\"}}"),
         field(
+            "escrow",
+            Fields(&ESCROW),
+            "How new secrets are kept on this machine until they are delivered. Left out: as plain text in a private folder.",
+        )
+        .example("{\"age\": [\"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kudwps0cq0h2gvp\"]}"),
+        field(
             "include",
             List(&Fields(&INCLUDE)),
             "Other files with keys. Each entry is also a fence on what its files may hold.",
@@ -217,6 +223,21 @@ static SINK: Table = Table {
             List(&Text(Format::Any)),
             "Recipients that the `file` is encrypted to: `age1…`, `ssh-ed25519 …` or `ssh-rsa …`.",
         ),
+    ],
+};
+
+static ESCROW: Table = Table {
+    what: "`escrow`",
+    heritable_only: false,
+    exclusive: &[],
+    instead: &[("recipients", "write `age`")],
+    fields: &[
+        field(
+            "age",
+            List(&Text(Format::Any)),
+            "Recipients that secrets in the escrow are encrypted to: `age1…`, `ssh-ed25519 …` or `ssh-rsa …`. A run that dies can then be finished only by one that has such a recipient's private key (`--age-identity`); for the others the escrow is a rescue copy, and the key gets another secret.",
+        )
+        .required(),
     ],
 };
 

@@ -142,6 +142,7 @@ fn assemble(world: World, keys: Vec<Lowered>, folder: Option<PathBuf>, complete:
             .into_iter()
             .filter_map(|(name, sink)| Some((name.to_string(), sink.sink?)))
             .collect(),
+        escrow_recipients: world.escrow.map(|(recipients, _)| recipients).unwrap_or_default(),
         keys,
         folder,
         complete,

@@ -61,6 +61,8 @@ pub struct Desired {
     pub scope_sets: BTreeMap<String, BTreeSet<String>>,
     /// Where secrets can go.
     pub sinks: BTreeMap<String, Sink>,
+    /// The `age` recipients that secrets in the escrow are encrypted to; none for plain text.
+    pub escrow_recipients: Vec<String>,
     /// The keys.
     pub keys: Vec<DesiredKey>,
     /// The folder of the root keys file; `None` for standard input. File sinks lie beneath it.

@@ -145,18 +145,9 @@ pub(super) fn declared(name: &str, entry: &Entry, out: &mut Complaints) -> Optio
         }
         return Some(Sink::EnvFile { template, variable });
     }
-    if let Some(entry) = fields.get("age") {
-        for (text, span) in entry.value.texts() {
-            if let Err(error) = check_recipient(text) {
-                out.push(
-                    Diagnostic::error(codes::INVALID_VALUE, span, format!("this {error}"))
-                        .hint("write `age1…`, `ssh-ed25519 …` or `ssh-rsa …`, the public half of a pair"),
-                );
-            }
-        }
-    }
+    let recipients = recipients(entry, out);
     match text("file") {
-        Some(template) => Some(Sink::File { template, recipients: texts("age") }),
+        Some(template) => Some(Sink::File { template, recipients }),
         None => {
             if !entry.value.is_invalid() && !fields.contains_key("file") && !fields.contains_key("env_file") {
                 let message = format!("the sink `{name}` needs `file`, `env_file` or `command`");
@@ -168,6 +159,26 @@ pub(super) fn declared(name: &str, entry: &Entry, out: &mut Complaints) -> Optio
             None
         }
     }
+}
+
+/// The recipients under `age`, and what is wrong with them.
+pub(super) fn recipients(entry: &Entry, out: &mut Complaints) -> Vec<String> {
+    let Some(list) = entry.value.map().and_then(|fields| fields.get("age")) else { return Vec::new() };
+    if list.value.texts().next().is_none() && !list.value.is_invalid() {
+        out.push(
+            Diagnostic::error(codes::INVALID_VALUE, list.value.span, "`age` names no recipient")
+                .hint("name one, or remove the field to keep plain text"),
+        );
+    }
+    for (text, span) in list.value.texts() {
+        if let Err(error) = check_recipient(text) {
+            out.push(
+                Diagnostic::error(codes::INVALID_VALUE, span, format!("this {error}"))
+                    .hint("write `age1…`, `ssh-ed25519 …` or `ssh-rsa …`, the public half of a pair"),
+            );
+        }
+    }
+    list.value.texts().map(|(text, _)| text.to_owned()).collect()
 }
 
 /// An argument with its placeholders filled in. A key's name must not become an option of the program.

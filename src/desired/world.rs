@@ -23,6 +23,8 @@ pub(super) struct World {
     pub(super) scope_sets: BTreeMap<Name, ScopeSet>,
     pub(super) known_scopes: BTreeSet<String>,
     pub(super) sinks: BTreeMap<Name, DeclaredSink>,
+    /// The recipients of the escrow, and where it is declared.
+    pub(super) escrow: Option<(Vec<String>, Span)>,
     pub(super) templates: BTreeMap<Name, Template>,
 }
 
@@ -123,6 +125,15 @@ impl World {
             }
             let sink = sinks::declared(name, entry, out);
             self.sinks.insert(name.clone(), DeclaredSink { name: entry.name, sink });
+        }
+        if let Some(entry) = root.get("escrow") {
+            let recipients = sinks::recipients(entry, out);
+            match &self.escrow {
+                Some((before, place)) if *before != recipients => {
+                    out.push(twice("the", "escrow", entry.name, *place));
+                }
+                _ => self.escrow = Some((recipients, entry.name)),
+            }
         }
         declare_templates(&mut self.templates, None, root, out);
         if let Some(entry) = root.get("policy")

@@ -20,6 +20,9 @@ pub(super) struct Effect {
     /// Answer this instead of handling the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
+    /// Handle the request, then answer this instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_after: Option<u16>,
     /// In which envelope, where there is no body.
     #[serde(skip_serializing_if = "is_default")]
     envelope: Envelope,
@@ -112,19 +115,22 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 
 impl Effect {
     pub(super) fn check(&self) -> Result<(), String> {
-        if let Some(status) = self.status
-            && !(200..=599).contains(&status)
-        {
-            return Err(format!("`status` {status} is not between 200 and 599"));
+        for (name, status) in [("status", self.status), ("status_after", self.status_after)] {
+            if let Some(status) = status.filter(|status| !(200..=599).contains(status)) {
+                return Err(format!("`{name}` {status} is not between 200 and 599"));
+            }
+        }
+        if self.status.is_some() && self.status_after.is_some() {
+            return Err("`status` and `status_after` exclude each other".to_owned());
         }
         let says_something = self.body.is_some()
             || self.content_type.is_some()
             || self.retry_after.is_some()
             || !self.headers.is_empty()
             || self.envelope != Envelope::default();
-        if self.status.is_none() && says_something {
+        if self.status.or(self.status_after).is_none() && says_something {
             let fields = "`body`, `envelope`, `headers`, `content_type` and `retry_after`";
-            return Err(format!("{fields} need a `status`"));
+            return Err(format!("{fields} need a `status` or a `status_after`"));
         }
         if self.names().is_empty() {
             return Err("`then` names no effect".to_owned());
@@ -146,6 +152,7 @@ impl Effect {
     pub(super) fn names(&self) -> Vec<&'static str> {
         [
             ("status", self.status.is_some()),
+            ("status_after", self.status_after.is_some()),
             ("drop_before", self.drop_before),
             ("drop_after", self.drop_after),
             ("reset_before", self.reset_before),
@@ -167,8 +174,8 @@ impl Effect {
     }
 
     /// The answer in place of the real one.
-    fn answer(&self) -> Option<Answer> {
-        let status = StatusCode::from_u16(self.status?).ok()?;
+    fn answer(&self, status: Option<u16>) -> Option<Answer> {
+        let status = StatusCode::from_u16(status?).ok()?;
         let content = match &self.body {
             Some(Value::String(text)) => page(text),
             Some(body) => Content::Json(body.clone()),
@@ -267,7 +274,7 @@ impl Fired {
     }
 
     pub(super) fn answer(&self) -> Option<Answer> {
-        self.effects.iter().find_map(Effect::answer)
+        self.effects.iter().find_map(|effect| effect.answer(effect.status))
     }
 
     /// How the connection ends before the request has any effect.
@@ -331,6 +338,9 @@ impl Fired {
                     rows.extend(rows.first().cloned());
                 }
             }
+        }
+        if let Some(instead) = self.effects.iter().find_map(|effect| effect.answer(effect.status_after)) {
+            *answer = instead;
         }
         if self.effects.iter().any(|effect| effect.garbage_body) {
             answer.content = Content::Bytes(GARBAGE);

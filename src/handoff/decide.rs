@@ -150,7 +150,10 @@ pub fn decide(key: &Facts, slots: &[Escrowed], wish: &Wish, now: Timestamp, rule
         |secret: &CommittedSecret| key.mask.as_ref().and_then(Mask::ends) == Some(secret.ends());
     let is_settled = matches!(&key.standing, Standing::Committed { secret, .. } if is_committed(secret));
 
-    let held = slots.iter().filter(of_this_key).find(|slot| slot.mask.is_some() && slot.mask == key.mask);
+    let held = slots
+        .iter()
+        .filter(of_this_key)
+        .find(|slot| slot.mask.is_some() && slot.mask == key.mask && !slot.sealed);
     if let Some(slot) = held.filter(|slot| !is_settled && (!rules.lease || now < slot.sent_at + slot.lease)) {
         return Next::Deliver { nonce: slot.nonce.clone() };
     }

@@ -101,6 +101,8 @@ pub struct HandOff {
     sinks: usize,
     prove: bool,
     lease: SignedDuration,
+    /// Whether a sink has not taken the secret. The others get it all the same.
+    undelivered: bool,
     step: Step,
     rules: Rules,
 }
@@ -114,7 +116,7 @@ impl HandOff {
             Kind::Rotate => Step::Reserve,
             Kind::Resume => Step::Look,
         };
-        Self { kind, sinks, prove, lease, step, rules }
+        Self { kind, sinks, prove, lease, undelivered: false, step, rules }
     }
 
     /// What is to be done next, this long after the request was sent.
@@ -128,7 +130,8 @@ impl HandOff {
 
     /// Goes on after the step that is due.
     #[must_use]
-    pub fn after(self, event: Event) -> Self {
+    pub fn after(mut self, event: Event) -> Self {
+        self.undelivered |= matches!(self.step, Step::Deliver(_)) && event != Event::Done;
         let step = match (self.step, event) {
             (Step::Look, Event::Done) if self.kind == Kind::Resume => self.deliver(0),
             (Step::Look, Event::Done) => Step::Reserve,
@@ -147,8 +150,7 @@ impl HandOff {
             (Step::Settle, _) => Step::Stop(End::Kept(At::Settle)),
             (Step::GiveBack, Event::Done) => Step::Stop(End::Yielded),
             (Step::GiveBack, _) => Step::Stop(End::Kept(At::GiveBack)),
-            (Step::Deliver(n), Event::Done) => self.deliver(n + 1),
-            (Step::Deliver(_), _) => Step::Stop(End::Kept(At::Deliver)),
+            (Step::Deliver(n), _) => self.deliver(n + 1),
             (Step::Prove, Event::Done) => Step::Commit,
             (Step::Prove, _) => Step::Stop(End::Kept(At::Prove)),
             (Step::Commit, Event::Done) => Step::Close,
@@ -168,6 +170,8 @@ impl HandOff {
     fn deliver(&self, sink: usize) -> Step {
         if sink < self.sinks {
             Step::Deliver(sink)
+        } else if self.undelivered {
+            Step::Stop(End::Kept(At::Deliver))
         } else if self.prove {
             Step::Prove
         } else {

@@ -89,6 +89,8 @@ pub struct Escrowed {
     pub id: Option<KeyId>,
     /// The mask of the secret in it; none if no answer came.
     pub mask: Option<Mask>,
+    /// Whether nobody here can read that secret: it is a rescue copy, encrypted to others.
+    pub sealed: bool,
     /// The service's time right before the request.
     pub sent_at: Timestamp,
     /// The service's time in the answer.

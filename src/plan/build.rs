@@ -7,17 +7,14 @@ use jiff::Timestamp;
 use super::secret::{self, Rival};
 use super::{
     Action, Asked, Blocked, BlockedReason, Candidate, Change, DESCRIPTION_LIMIT, Harm, Inputs, KeySnapshot,
-    Note, Plan, Prune, Reason, Request, UnmentionedKey, Waiting, guards, marks, rename, request,
+    Plan, Prune, Reason, Request, UnmentionedKey, Waiting, guards, marks, notes, rename, request,
 };
 use crate::desired::{DesiredKey, Presence};
 use crate::diagnostic::nearest;
 use crate::diff::{Diff, Entry, FieldChange, Found, Identified, UnresolvedName, diff};
 use crate::handoff::{self, GRACE, Next, Question, Rules, Why};
-use crate::live::{Completeness, LiveKey};
-use crate::model::{Escrowed, KeyAddress, KeyCreate, KeyKind, KeyUpdate, UserId, WorkspaceId};
-
-/// Clocks that differ by more than this are mentioned.
-const NOTABLE_SKEW_SECONDS: i64 = 60;
+use crate::live::LiveKey;
+use crate::model::{KeyAddress, KeyCreate, KeyKind, KeyUpdate, UserId, WorkspaceId};
 
 /// Makes the plan.
 pub fn plan(inputs: &Inputs<'_>) -> Plan {
@@ -104,7 +101,7 @@ fn plan_for(inputs: &Inputs<'_>, diff: &Diff<'_>, rivals: Vec<Rival>) -> Plan {
     blocked.sort_by(|a, b| a.address.cmp(&b.address));
     let refusals = guards::refusals(inputs, &changes, blocked.len());
 
-    let notes = notes(inputs, &changes);
+    let notes = notes::notes(inputs, &changes);
     let settled = secret::spent(inputs);
     let seen = live.keys.keys().cloned().chain(rivals.into_iter().map(|rival| rival.key.id)).collect();
     Plan {
@@ -495,36 +492,4 @@ fn unmentioned_keys(inputs: &Inputs<'_>, diff: &Diff<'_>) -> (Vec<UnmentionedKey
     }
     keys.sort_by(|a, b| a.address.cmp(&b.address).then_with(|| a.id.cmp(&b.id)));
     (keys, changes)
-}
-
-fn notes(inputs: &Inputs<'_>, changes: &[Change]) -> Vec<Note> {
-    let live = inputs.live;
-    let mut notes = Vec::new();
-    if live.clock_skew_seconds.abs() > NOTABLE_SKEW_SECONDS {
-        notes.push(Note::ClockSkew { seconds: live.clock_skew_seconds });
-    }
-    if live.completeness != Completeness::Complete {
-        notes.push(Note::ListUnstable);
-    }
-    if inputs.running.candidates.len() != 1 {
-        notes.push(Note::RunningKeyUncertain { candidates: inputs.running.candidates.len() });
-    }
-    let delivered: Vec<&str> = changes
-        .iter()
-        .filter_map(|change| match &change.request {
-            Request::Deliver { held, .. } => Some(held.nonce.as_str()),
-            Request::Create { .. }
-            | Request::Rotate { .. }
-            | Request::Update { .. }
-            | Request::Delete { .. } => None,
-        })
-        .collect();
-    let idle = |slot: &&Escrowed| {
-        slot.mask.is_some()
-            && !delivered.contains(&slot.nonce.as_str())
-            && slot.id.as_ref().is_none_or(|id| !live.keys.contains_key(id))
-    };
-    notes.extend(inputs.options.slots.iter().filter(idle).cloned().map(Note::HeldWithoutKey));
-    notes.extend(live.oddities.iter().cloned().map(Note::UnknownToThisVersion));
-    notes
 }

@@ -9,6 +9,7 @@ mod build;
 mod digest;
 mod guards;
 mod marks;
+mod notes;
 mod refusal;
 mod rename;
 mod request;

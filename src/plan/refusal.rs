@@ -1,6 +1,6 @@
 //! Why nothing at all is written, and what else a person should know.
 
-use crate::model::{Escrowed, OrganisationId};
+use crate::model::{Escrowed, KeyAddress, OrganisationId};
 
 /// Why nothing at all will be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,4 +63,11 @@ pub enum Note {
     ListUnstable,
     /// The escrow holds a secret that nothing in the files delivers.
     HeldWithoutKey(Escrowed),
+    /// The escrow holds the live secret of a key, and nobody here can read it.
+    RescueCopy(Escrowed),
+    /// A new secret that was to be tried on the gateway, which takes no organisation keys (portkey-api.md 5).
+    NotTried {
+        /// Whose secret it is.
+        address: KeyAddress,
+    },
 }

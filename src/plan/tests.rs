@@ -578,6 +578,7 @@ fn a_create_that_another_run_left_is_finished_only_with_its_secret() {
         id: Some(KeyId::new(id("nn"))),
         address: "w/nn".to_owned(),
         mask: Some(Mask::of_live(mask.to_owned())),
+        sealed: false,
         sent_at: NOW.parse().unwrap(),
         issued_at: Some(NOW.parse().unwrap()),
         lease: crate::handoff::CREATE_LEASE,
@@ -589,6 +590,17 @@ fn a_create_that_another_run_left_is_finished_only_with_its_secret() {
     case(yaml, unfinished())
         .with(|options| options.slots = vec![held("zz*****zzz")])
         .check(&["rotate w/nn {}"]);
+}
+
+#[test]
+fn an_organisation_key_that_is_to_be_tried_is_said_to_be_not() {
+    let yaml = "sinks: {dir: {file: \"s/{name}\"}}\nkeys:\n- {name: ci, type: organisation-service, scopes: [workspaces.list], secret: {deliver_to: [dir], verify: true}}\n- {name: a, workspace_id: w, scopes: [logs.view], secret: {deliver_to: [dir], verify: true}}\n";
+    let plan = case(yaml, Vec::new()).with(|options| options.absence = Absence::Assumed).plan();
+    let untried: Vec<_> = plan.notes.iter().filter(|note| matches!(note, Note::NotTried { .. })).collect();
+    assert_eq!(untried.len(), 1, "{:?}", plan.notes);
+    let proven: Vec<bool> =
+        plan.changes.iter().filter_map(|change| Some(change.request.commit()?.prove)).collect();
+    assert_eq!(proven, [false, true]);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! A slot is one JSON object, readable by a person, padded with spaces to its full size before the call is
 //! made: from then on, keeping the secret cannot fail for want of room. `.portkey-sync/` is 0700 and ignores
-//! itself in git.
+//! itself in git. Where the files name `age` recipients for it, secrets in it are encrypted; a later run goes on with
+//! them only if it has an identity that reads them, else they are rescue copies for whoever has.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -12,17 +13,25 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
+use super::encryption::{self, Identities};
 use crate::handoff::CREATE_LEASE;
 use crate::killpoint;
-use crate::model::{Escrowed, KeyId, Secret};
+use crate::model::{Escrowed, KeyId, Mask, Secret};
 
 /// The size of a slot in bytes; names and secrets are far shorter.
 const SLOT_SIZE: usize = 4096;
+
+/// What a recipient adds to that: the header for an RSA key of 4096 bits takes about 900 bytes.
+const RECIPIENT_SIZE: usize = 1024;
 
 /// The escrow of one working folder.
 #[derive(Clone, Debug)]
 pub struct Escrow {
     folder: PathBuf,
+    /// Whom secrets are encrypted to; nobody for plain text.
+    recipients: Vec<String>,
+    /// What reads the secrets that were encrypted.
+    identities: Identities,
 }
 
 /// A slot that is ready for its secret.
@@ -31,6 +40,7 @@ pub struct Slot {
     path: PathBuf,
     file: File,
     content: Content,
+    recipients: Vec<String>,
 }
 
 /// The escrow could not be used: nothing more may be created.
@@ -59,6 +69,17 @@ struct Content {
     issued_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<PlainSecret>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sealed: Option<Sealed>,
+}
+
+/// A secret that is encrypted to somebody.
+#[derive(Debug, Serialize, Deserialize)]
+struct Sealed {
+    /// As Portkey shows it.
+    mask: String,
+    /// An armoured `age` file.
+    age: String,
 }
 
 fn create_lease() -> i64 {
@@ -85,7 +106,19 @@ impl Drop for PlainSecret {
 impl Escrow {
     /// The escrow beneath this working folder (`.portkey-sync`). Touches nothing.
     pub fn at(folder: &Path) -> Self {
-        Self { folder: folder.join("escrow") }
+        Self { folder: folder.join("escrow"), recipients: Vec::new(), identities: Identities::default() }
+    }
+
+    /// Encrypts what it is given to these recipients; none for plain text.
+    #[must_use]
+    pub fn sealed_to(self, recipients: &[String]) -> Self {
+        Self { recipients: recipients.to_vec(), ..self }
+    }
+
+    /// Reads what was encrypted with these.
+    #[must_use]
+    pub fn read_with(self, identities: Identities) -> Self {
+        Self { identities, ..self }
     }
 
     /// Where the slots lie.
@@ -102,7 +135,9 @@ impl Escrow {
                 continue;
             }
             match read(&path) {
-                Ok(content) if self.slot_path(&content.nonce) == path => slots.push(content.into_escrowed()),
+                Ok(content) if self.slot_path(&content.nonce) == path => {
+                    slots.push(content.into_escrowed(&self.identities));
+                }
                 Ok(_) => {
                     tracing::warn!(path = %path.display(), "this file in the escrow bears another slot's name");
                 }
@@ -131,7 +166,7 @@ impl Escrow {
         let failed = |source| EscrowError { path: path.clone(), verb: "emptied", source };
         let content = read(&path).map_err(failed)?;
         let file = OpenOptions::new().write(true).open(&path).map_err(failed)?;
-        Slot { path: path.clone(), file, content }.discard()
+        Slot { path: path.clone(), file, content, recipients: Vec::new() }.discard()
     }
 
     /// Makes a slot at full size and flushes it, before the call that will fill it.
@@ -153,9 +188,10 @@ impl Escrow {
             id: slot.id.as_ref().map(ToString::to_string),
             issued_at: None,
             secret: None,
+            sealed: None,
         };
         killpoint::here("escrow: slot opened");
-        let mut made = Slot { path: path.clone(), file, content };
+        let mut made = Slot { path: path.clone(), file, content, recipients: self.recipients.clone() };
         made.write()
             .and_then(|()| {
                 killpoint::here("escrow: slot written");
@@ -176,13 +212,15 @@ impl Escrow {
         let failed = |source| EscrowError { path: path.clone(), verb: "read", source };
         let content = read(&path).map_err(failed)?;
         let file = OpenOptions::new().write(true).open(&path).map_err(failed)?;
-        match &content.secret {
-            Some(secret) => {
-                let secret = Secret::new(secret.0.clone());
-                Ok((Slot { path, file, content }, secret))
-            }
-            None => Err(failed(io::Error::other("the slot holds no secret"))),
-        }
+        let secret = match (&content.secret, &content.sealed) {
+            (Some(secret), _) => Ok(Secret::new(secret.0.clone())),
+            (None, Some(sealed)) => self
+                .identities
+                .decrypt(sealed.age.as_bytes())
+                .ok_or_else(|| failed(io::Error::other("no identity at hand reads its secret"))),
+            (None, None) => Err(failed(io::Error::other("the slot holds no secret"))),
+        }?;
+        Ok((Slot { path, file, content, recipients: self.recipients.clone() }, secret))
     }
 
     /// The journal beside the escrow could not be written.
@@ -197,16 +235,23 @@ impl Escrow {
 
 impl Content {
     /// What is known of the slot without showing its secret.
-    fn into_escrowed(self) -> Escrowed {
+    fn into_escrowed(self, identities: &Identities) -> Escrowed {
         let Self {
             portkey_sync_escrow: _, nonce, address, sent_at, lease_seconds, transition_seconds, ..
         } = self;
-        let mask = self.secret.map(|mut secret| Secret::new(std::mem::take(&mut secret.0)).mask());
+        let is_sealed = |sealed: &Sealed| identities.decrypt(sealed.age.as_bytes()).is_none();
+        let sealed = self.sealed.as_ref().is_some_and(is_sealed);
+        let mask = match (self.secret, self.sealed) {
+            (Some(mut secret), _) => Some(Secret::new(std::mem::take(&mut secret.0)).mask()),
+            (None, Some(sealed)) => Some(Mask::of_live(sealed.mask)),
+            (None, None) => None,
+        };
         Escrowed {
             nonce,
             address,
             id: self.id.map(KeyId::new),
             mask,
+            sealed,
             sent_at,
             issued_at: self.issued_at,
             lease: SignedDuration::from_secs(lease_seconds),
@@ -221,21 +266,28 @@ impl Slot {
         &self.path
     }
 
+    /// How many recipients the secret in it is encrypted to; 0 for plain text.
+    pub fn recipients(&self) -> usize {
+        self.recipients.len()
+    }
+
     /// Writes the secret into the slot and flushes it.
     pub fn store(&mut self, id: &KeyId, secret: &Secret, issued_at: Timestamp) -> Result<(), EscrowError> {
         self.content.id = Some(id.to_string());
         self.content.issued_at = Some(issued_at);
-        self.content.secret = Some(PlainSecret(secret.expose().to_owned()));
         let path = self.path.clone();
+        let failed = |source| EscrowError { path: path.clone(), verb: "written", source };
+        if self.recipients.is_empty() {
+            self.content.secret = Some(PlainSecret(secret.expose().to_owned()));
+        } else {
+            let file = encryption::encrypt(&self.recipients, secret).map_err(failed)?;
+            let age = String::from_utf8(file).map_err(|error| failed(io::Error::other(error)))?;
+            self.content.sealed = Some(Sealed { mask: secret.mask().as_str().to_owned(), age });
+        }
         killpoint::here("escrow: before the secret is written");
-        self.write().map_err(|source| EscrowError { path, verb: "written", source })?;
+        self.write().map_err(failed)?;
         killpoint::here("escrow: secret flushed");
         Ok(())
-    }
-
-    /// The secret in it.
-    pub fn secret(&self) -> Option<Secret> {
-        self.content.secret.as_ref().map(|secret| Secret::new(secret.0.clone()))
     }
 
     /// Overwrites the slot and takes it away: its secret is committed, or there is none.
@@ -243,6 +295,7 @@ impl Slot {
         let path = self.path.clone();
         let failed = |source| EscrowError { path: path.clone(), verb: "emptied", source };
         self.content.secret = None;
+        self.content.sealed = None;
         self.write().map_err(failed)?;
         killpoint::here("escrow: slot emptied");
         fs::remove_file(&self.path).map_err(failed)?;
@@ -252,9 +305,11 @@ impl Slot {
 
     /// Writes in place: the room is there already, and a slot is never shorter than before.
     fn write(&mut self) -> io::Result<()> {
-        let mut text = Zeroizing::new(Vec::with_capacity(SLOT_SIZE));
+        let size = SLOT_SIZE + RECIPIENT_SIZE * self.recipients.len();
+        let size = size.max(usize::try_from(self.file.metadata()?.len()).unwrap_or(size));
+        let mut text = Zeroizing::new(Vec::with_capacity(size));
         serde_json::to_writer_pretty(&mut *text, &self.content)?;
-        let padded = text.len().max(SLOT_SIZE - 1);
+        let padded = text.len().max(size - 1);
         text.resize(padded, b' ');
         text.push(b'\n');
         self.file.seek(SeekFrom::Start(0))?;
@@ -337,6 +392,7 @@ mod tests {
             address: "organisation/ci".to_owned(),
             id: None,
             mask: None,
+            sealed: false,
             sent_at: Timestamp::UNIX_EPOCH,
             issued_at: None,
             lease: CREATE_LEASE,
@@ -362,6 +418,33 @@ mod tests {
         let (slot, again) = escrow.open("n1").unwrap();
         assert_eq!(again.expose(), secret.expose());
         slot.discard().unwrap();
+        assert_eq!(escrow.slots(), []);
+    }
+
+    #[test]
+    fn an_encrypted_slot_is_a_rescue_copy_unless_an_identity_is_at_hand() {
+        use age::secrecy::ExposeSecret;
+        let folder = tempfile::tempdir().unwrap();
+        let identity = age::x25519::Identity::generate();
+        let recipients: Vec<String> = vec![identity.to_public().to_string(); 3];
+        let escrow = Escrow::at(folder.path()).sealed_to(&recipients);
+        let mut slot = escrow.reserve(&create("n1")).unwrap();
+        let size = fs::metadata(slot.path()).unwrap().len();
+        let secret = Secret::new("abcdefghijklmnop".to_owned());
+        slot.store(&KeyId::new("id"), &secret, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(fs::metadata(slot.path()).unwrap().len(), size, "the room was there");
+        assert!(!fs::read_to_string(slot.path()).unwrap().contains("abcdef"));
+
+        let held = escrow.slots();
+        assert_eq!((held[0].mask.clone(), held[0].sealed), (Some(secret.mask()), true));
+        assert!(escrow.open("n1").unwrap_err().source.to_string().contains("no identity"));
+
+        let key = folder.path().join("key.txt");
+        fs::write(&key, identity.to_string().expose_secret()).unwrap();
+        let reader = Escrow::at(folder.path()).read_with(Identities::from_file(&key).unwrap());
+        assert!(!reader.slots()[0].sealed);
+        assert_eq!(reader.open("n1").unwrap().1.expose(), secret.expose());
+        escrow.discard("n1").unwrap();
         assert_eq!(escrow.slots(), []);
     }
 

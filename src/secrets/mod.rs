@@ -3,8 +3,8 @@
 //! Invariants: a secret that reached us is on disk, flushed, before any other call for its key; nothing
 //! here is ever shown; files are private, written atomically, and never through a link.
 
-mod age_file;
 mod command;
+mod encryption;
 mod env_file;
 mod escrow;
 mod file_sink;
@@ -12,7 +12,7 @@ mod journal;
 mod lock;
 mod sink;
 
-pub use age_file::{RecipientError, check_recipient};
+pub use encryption::{Identities, IdentityError, RecipientError, check_recipient};
 pub use escrow::{Escrow, EscrowError, Slot, make_work_folder};
 pub use journal::{Entry, Journal};
 pub use lock::{LockError, WorkLock};

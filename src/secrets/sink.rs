@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{age_file, command, env_file, file_sink};
+use super::{command, encryption, env_file, file_sink};
 use crate::killpoint;
 use crate::model::{Delivery, KeyAddress, KeyId, Mask, Secret, Target};
 
@@ -158,7 +158,7 @@ impl Sinks {
                 file_sink::write(path, folder, secret.expose().as_bytes())?;
             }
             Target::File { path, recipients } => {
-                let file = age_file::encrypt(recipients, secret)
+                let file = encryption::encrypt(recipients, secret)
                     .map_err(|source| SinkError::Io { path: path.clone(), source })?;
                 file_sink::write(path, folder, &file)?;
             }

@@ -15,6 +15,8 @@ mod interrupting;
 mod leaks;
 mod quickstart;
 mod reading;
+#[cfg(unix)]
+mod rescuing;
 mod rotating;
 mod saving;
 mod storm;

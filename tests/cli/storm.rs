@@ -1,7 +1,4 @@
 //! Everything goes wrong at once, by chance: afterwards, without faults, all is as the file says and nothing is lost.
-//!
-//! All but reads that lag: a list that does not show a key yet whose create was never answered leads to a second one
-//! (docs/architecture.md).
 
 use portkey_sync::emulator::{FaultScript, Options, Seed};
 use serde_json::json;
@@ -23,25 +20,19 @@ fn storm(seed: u64) -> FaultScript {
         {"name": "lost", "probability": 0.08, "then": {"drop_after": true}},
         {"name": "lost by a reset", "probability": 0.05, "then": {"reset_after": true}},
         {"name": "proxy", "probability": 0.05, "then": {"status": 502, "envelope": "html"}},
+        {"name": "proxy after the effect", "probability": 0.05, "then": {"status_after": 504, "envelope": "html"}},
         {"name": "busy", "probability": 0.05, "then": {"status": 429}},
         {"name": "cut short", "probability": 0.05, "then": {"truncate_body": 20}},
         {"name": "garbage", "probability": 0.05, "then": {"garbage_body": true}},
         {"name": "repeated row", "method": "GET", "probability": 0.1, "then": {"duplicate_row": true}},
         {"name": "missing row", "method": "GET", "probability": 0.1, "then": {"hide_row": true}},
+        {"name": "lag", "method": "POST", "probability": 0.3, "then": {"stale_reads": 4}},
+        {"name": "lag of others", "method": "PUT", "probability": 0.1, "then": {"stale_reads": 2}},
     ]});
     FaultScript::from_yaml_str(&script.to_string()).unwrap()
 }
 
-/// How a storm may end.
-#[derive(Debug, PartialEq)]
-enum End {
-    /// All is as the file says.
-    Converged,
-    /// Nobody knew whether the create took effect, and so nobody has its secret: a person has to settle it.
-    LeftToAPerson,
-}
-
-fn weather(seed: u64) -> End {
+fn weather(seed: u64) {
     let options =
         Options { seed: Some(Seed::from_yaml_str(SEED).unwrap()), faults: storm(seed), ..Options::default() };
     let rehearsal = Rehearsal::with(options, &format!("{UPDATES}{CREATE}{DELETE}"));
@@ -58,48 +49,35 @@ fn weather(seed: u64) -> End {
         apply("1s");
     }
     rehearsal.clear_faults();
-    let last = (0..RUNS_AFTER_IT).map(|_| apply("5s")).find(|code| *code == 0).unwrap_or_else(|| apply("5s"));
-    let end = if last == 0 { End::Converged } else { End::LeftToAPerson };
+    // Past all that a run may have to wait for: a late effect, another run's grace, a transition.
+    let settled = (0..RUNS_AFTER_IT).any(|_| {
+        rehearsal.advance("45m");
+        apply("5s") == 0 && rehearsal.run(&["plan", "--detailed-exitcode"]).code == 0
+    });
+    assert!(settled, "seed {seed}: {said:#?}");
 
     let keys = rehearsal.keys();
     let mut names: Vec<&str> = keys.values().map(|key| key["name"].as_str().unwrap()).collect();
     names.sort_unstable();
     assert_eq!(names, ["admin", "alpha", "beta", "fresh", "gamma"], "seed {seed}: {said:#?}");
-    if end == End::LeftToAPerson {
-        let plan = rehearsal.run(&["plan", "--format", "json"]).expect(4).json();
-        let blocked = plan["blocked"].as_array().unwrap();
-        assert_eq!(
-            (blocked.len(), &blocked[0]["code"]),
-            (1, &json!("creation-unfinished")),
-            "seed {seed}: {plan}"
-        );
-        assert!(!rehearsal.folder.exists(FRESH), "seed {seed}: a secret that opens nothing was delivered");
-        return end;
-    }
-    rehearsal.run(&["plan", "--detailed-exitcode"]).expect(0);
     // What was delivered is the secret of the key that is there, and it opens the data plane.
     let secret = rehearsal.folder.read(FRESH);
     assert!(rehearsal.opens(secret.trim_end()), "seed {seed}: {said:#?}");
+    // A secret that was replaced before anybody had it is taken out of the escrow by the next run.
+    rehearsal.advance("45m");
+    rehearsal.apply(&[]).expect(0);
     assert!(rehearsal.folder.held().is_empty(), "seed {seed}: nothing waits any more");
-    end
 }
 
 #[test]
 fn after_a_storm_all_is_as_the_file_says_and_the_secret_is_delivered() {
     let seeds = std::env::var("PORTKEY_SYNC_STORMS").map_or(6, |count| count.parse().unwrap());
-    let left = std::thread::scope(|scope| {
-        let lane =
-            |first: u64| scope.spawn(move || (first..seeds).step_by(LANES).map(weather).collect::<Vec<_>>());
-        let lanes: Vec<_> = (0..).take(LANES).map(lane).collect();
-        let ends = lanes.into_iter().flat_map(|lane| lane.join().unwrap());
-        ends.filter(|end| *end == End::LeftToAPerson).count()
+    std::thread::scope(|scope| {
+        for first in (0..).take(LANES) {
+            scope.spawn(move || (first..seeds).step_by(LANES).for_each(weather));
+        }
     });
-    // Only where even the look for its nonce failed; a rare thing.
-    assert!(
-        left <= 1 + usize::try_from(seeds).unwrap() / 10,
-        "{left} of {seeds} storms left a create to a person"
-    );
-    println!("{seeds} storms, {left} of them left a create to a person");
+    println!("{seeds} storms");
 }
 
 #[test]

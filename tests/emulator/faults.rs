@@ -171,6 +171,16 @@ async fn a_drop_after_cuts_the_connection_once_the_effect_is_there() {
 }
 
 #[tokio::test]
+async fn a_status_after_is_answered_once_the_effect_is_there() {
+    let rehearsal = Rehearsal::start().await;
+    rehearsal.fault(json!({"method": "POST", "then": {"status_after": 502, "envelope": "html"}})).await;
+    let admin = rehearsal.running.admin_key();
+    let reply = rehearsal.try_call(admin, Method::POST, "/v1/api-keys/workspace/service", plain()).await;
+    assert_eq!(reply.unwrap().status, 502);
+    assert!(names(&rehearsal.get("/v1/api-keys").await.json).contains(&"plain".to_owned()));
+}
+
+#[tokio::test]
 async fn a_truncated_body_ends_before_its_announced_length() {
     let rehearsal = Rehearsal::start().await;
     rehearsal.fault(json!({"then": {"truncate_body": 10}})).await;

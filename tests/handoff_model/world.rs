@@ -189,6 +189,7 @@ impl Slot {
             address: "key".to_owned(),
             id: self.id.map(key_id),
             mask: self.secret.map(mask),
+            sealed: false,
             sent_at: ago(self.age),
             issued_at: None,
             lease: if self.rotated { rotate_lease(TRANSITION) } else { CREATE_LEASE },

@@ -59,7 +59,7 @@ fn killed_anywhere_it_comes_to_the_same_end() {
 fn killed_anywhere_with_its_disk_it_comes_to_the_same_end() {
     let story = Story::new();
     let points = story.points();
-    let tried: Vec<usize> = (7..=points.len()).step_by(stride()).collect();
+    let tried: Vec<usize> = (1..=points.len()).step_by(stride()).collect();
     println!("{} points, of which {} are tried, with the disk lost", points.len(), tried.len());
     side_by_side(&tried, |number| {
         let site = Site::of(&story);
@@ -92,7 +92,8 @@ fn whatever_befalls_a_call_it_comes_to_the_same_end() {
     let faults = [
         ("drop before", json!({"drop_before": true})),
         ("drop after", json!({"drop_after": true})),
-        ("refused with 502", json!({"status": 502})),
+        ("502 without effect", json!({"status": 502})),
+        ("502 after the effect", json!({"status_after": 502, "envelope": "html"})),
         ("reset after", json!({"reset_after": true})),
         ("cut body", json!({"truncate_body": 12})),
         ("too slow", json!({"delay_ms": 4000})),

@@ -34,7 +34,7 @@ k.yaml:2:1 error unknown-field: a keys file has no field `organization`
 k.yaml:3:1 error unknown-field: a keys file has no field `key`
   hint: did you mean `keys`?
 k.yaml:4:1 error unknown-field: a keys file has no field `wibble`
-  hint: the fields are `version`, `organisation`, `managed_by`, `workspaces`, `scope_sets`, `known_scopes`, `sinks`, `include`, `templates`, `defaults`, `keys`, `policy`
+  hint: the fields are `version`, `organisation`, `managed_by`, `workspaces`, `scope_sets`, `known_scopes`, `sinks`, `escrow`, `include`, `templates`, `defaults`, `keys`, `policy`
 "#);
 }
 

@@ -111,6 +111,20 @@ pub(in crate::render) fn note(note: &Note) -> Explained {
                 held.nonce
             ),
         ),
+        Note::RescueCopy(held) => Explained::new(
+            "rescue-copy",
+            format!(
+                "escrow/{}.json in the work folder holds the undelivered secret ({}) of {}, encrypted; \
+                 with --age-identity PATH this run would deliver it, without the key gets another one",
+                held.nonce,
+                held.mask.as_ref().map(ToString::to_string).unwrap_or_default(),
+                held.address,
+            ),
+        ),
+        Note::NotTried { address } => Explained::new(
+            "not-tried",
+            format!("the gateway takes no organisation keys, so the new secret of {address} is not tried"),
+        ),
         Note::ListUnstable => Explained::new(
             "list-unstable",
             "the pages of the list of keys did not agree, three times; no key is taken for absent",

@@ -278,6 +278,10 @@ fn every_refusal_and_note_says_what_to_do() {
     note: the escrow holds a secret (Xk*****7Qz) for payments/checkout, issued 2026-11-22T09:00:00Z,
           which nothing in these files delivers; once nobody needs it, delete escrow/k7m2.json in the
           work folder
+    note: escrow/k7m2.json in the work folder holds the undelivered secret (Xk*****7Qz) of
+          payments/checkout, encrypted; with --age-identity PATH this run would deliver it, without the
+          key gets another one
+    note: the gateway takes no organisation keys, so the new secret of organisation/ci is not tried
     note: no live key looks like the one that portkey-sync runs with, so none is spared; --self ID names
           it
     note: any of 3 keys could be the one that portkey-sync runs with; all are spared; --self ID names it

@@ -1,0 +1,80 @@
+//! What else a person should know: nothing that stops, nothing that is done.
+
+use std::collections::BTreeSet;
+
+use super::{Change, Inputs, Note};
+use crate::live::{Completeness, LiveKey};
+use crate::model::{Escrowed, KeyAddress, KeyKind, Mask};
+use crate::plan::Request;
+
+/// Clocks that differ by more than this are mentioned.
+const NOTABLE_SKEW_SECONDS: i64 = 60;
+
+pub(super) fn notes(inputs: &Inputs<'_>, changes: &[Change]) -> Vec<Note> {
+    let live = inputs.live;
+    let mut notes = Vec::new();
+    if live.clock_skew_seconds.abs() > NOTABLE_SKEW_SECONDS {
+        notes.push(Note::ClockSkew { seconds: live.clock_skew_seconds });
+    }
+    if live.completeness != Completeness::Complete {
+        notes.push(Note::ListUnstable);
+    }
+    if inputs.running.candidates.len() != 1 {
+        notes.push(Note::RunningKeyUncertain { candidates: inputs.running.candidates.len() });
+    }
+    notes.extend(of_the_escrow(inputs, changes));
+    notes.extend(not_tried(inputs, changes));
+    notes.extend(live.oddities.iter().cloned().map(Note::UnknownToThisVersion));
+    notes
+}
+
+/// Secrets in the escrow that this run does nothing with.
+fn of_the_escrow(inputs: &Inputs<'_>, changes: &[Change]) -> Vec<Note> {
+    let live = inputs.live;
+    let delivered: Vec<&str> = changes
+        .iter()
+        .filter_map(|change| match &change.request {
+            Request::Deliver { held, .. } => Some(held.nonce.as_str()),
+            Request::Create { .. }
+            | Request::Rotate { .. }
+            | Request::Update { .. }
+            | Request::Delete { .. } => None,
+        })
+        .collect();
+    let note = |slot: &Escrowed| {
+        let key = slot.id.as_ref().and_then(|id| live.keys.get(id));
+        match (&slot.mask, key) {
+            (None, _) => None,
+            (Some(_), None) if delivered.contains(&slot.nonce.as_str()) => None,
+            (Some(_), None) => Some(Note::HeldWithoutKey(slot.clone())),
+            (Some(mask), Some(key)) => {
+                let is_wanted = slot.sealed && key.mask.as_ref() == Some(mask) && !is_settled(key);
+                is_wanted.then(|| Note::RescueCopy(slot.clone()))
+            }
+        }
+    };
+    inputs.options.slots.iter().filter_map(note).collect()
+}
+
+/// Whether the mark says that the live secret was delivered.
+fn is_settled(key: &LiveKey) -> bool {
+    let committed = key.mark.as_ref().and_then(|mark| mark.secret.as_ref());
+    committed.is_some_and(|secret| key.mask.as_ref().and_then(Mask::ends) == Some(secret.ends()))
+}
+
+/// New secrets that were to be tried, and cannot be.
+fn not_tried(inputs: &Inputs<'_>, changes: &[Change]) -> Vec<Note> {
+    let wants_proof: BTreeSet<&KeyAddress> = inputs
+        .desired
+        .keys
+        .iter()
+        .filter(|key| key.kind == KeyKind::OrganisationService)
+        .filter(|key| key.secret.verify || inputs.options.prove)
+        .map(|key| &key.address)
+        .collect();
+    changes
+        .iter()
+        .filter(|change| change.request.commit().is_some() && wants_proof.contains(&change.address))
+        .map(|change| Note::NotTried { address: change.address.clone() })
+        .collect()
+}
