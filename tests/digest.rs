@@ -168,6 +168,7 @@ fn plan() -> Plan {
         address: "prod/c".to_owned(),
         id: Some(id.clone()),
         mask: Some(mask(0)),
+        sealed: false,
         sent_at: time(0),
         issued_at: Some(time(0)),
         lease: length(0),
@@ -577,6 +578,7 @@ const OTHERWISE: &[Meaning] = &[
         *written = Some(text(n));
     }),
     ("which key runs", |plan, n| plan.changes[n as usize % 5].running_key = true),
+    ("who can read the escrow", |plan, _| held(plan).sealed = true),
     ("bookkeeping", |plan, n| {
         let key = before(plan, DELETE);
         key.last_updated_at = Some(time(n));
@@ -715,8 +717,17 @@ fn the_tables_have_a_row_for_every_field() {
         reset_usage: _,
     } = body(&mut plan);
     let KeyCreate { kind: _, workspace_id: _, user_id: _, fields: _ } = new_key(&mut plan);
-    let Escrowed { nonce: _, address: _, id: _, mask: _, sent_at: _, issued_at: _, lease: _, transition: _ } =
-        held(&mut plan);
+    let Escrowed {
+        nonce: _,
+        address: _,
+        id: _,
+        mask: _,
+        sealed: _,
+        sent_at: _,
+        issued_at: _,
+        lease: _,
+        transition: _,
+    } = held(&mut plan);
     let Commit { fields: _, description: _, mark: _, deliveries: _, transition: _, prove: _ } =
         commit_of(&mut plan, CREATE);
     let Mark { new: _, by: _, id: _, at: _, secret: _, to: _, keep: _, unknown: _ } = mark(0);

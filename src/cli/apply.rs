@@ -110,7 +110,7 @@ async fn run_with(
         Grounds::Now(_) => show(global, format, desired, &plan, output),
         Grounds::Saved(approval) => {
             approval.check_organisation(&plan)?;
-            let slots = Escrow::at(&global.work_dir).slots();
+            let slots = planning::escrow(global, &args.planning, desired)?.slots();
             let moved = review(&approval.saved.plan, &mut plan, &slots);
             approval.check(global, &args.planning, &moved)?;
             let holds = render::text::still_holds(approval.saved.plan.now, &moved, &plan, &output.stdout);

@@ -34,6 +34,8 @@ fn options(args: &PlanningArgs) -> SavedOptions {
         assume_complete,
         strict_contract,
         self_id,
+        // What this machine can read.
+        age_identity: _,
         secrets_file,
     } = args;
     SavedOptions {
@@ -64,6 +66,7 @@ pub(super) fn planning(saved: &SavedPlan, args: &PlanningArgs) -> Result<Plannin
         assume_complete,
         strict_contract,
         self_id,
+        age_identity,
         secrets_file,
     } = args;
     let said = [
@@ -110,6 +113,7 @@ pub(super) fn planning(saved: &SavedPlan, args: &PlanningArgs) -> Result<Plannin
         assume_complete: absence == Absence::Assumed,
         strict_contract: contract == Contract::Strict,
         self_id: self_id.clone(),
+        age_identity: age_identity.clone(),
         secrets_file,
     })
 }

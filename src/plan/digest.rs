@@ -271,7 +271,18 @@ fn delivery(delivery: &Delivery) -> Value {
 }
 
 fn slot(held: &Escrowed) -> Value {
-    let Escrowed { nonce, address, id, mask, sent_at, issued_at, lease, transition } = held;
+    let Escrowed {
+        nonce,
+        address,
+        id,
+        mask,
+        // Who can read it differs from machine to machine.
+        sealed: _,
+        sent_at,
+        issued_at,
+        lease,
+        transition,
+    } = held;
     json!([
         nonce,
         address,

@@ -48,6 +48,7 @@ fn slot(mask: &str, sent_at: &str, transition: Option<SignedDuration>) -> Escrow
         address: "w/a".to_owned(),
         id: Some(KeyId::new(id("a"))),
         mask: Some(Mask::of_live(mask.to_owned())),
+        sealed: false,
         sent_at: time(sent_at),
         issued_at: Some(time(sent_at)),
         lease: transition.map_or(CREATE_LEASE, crate::handoff::rotate_lease),

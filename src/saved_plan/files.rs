@@ -24,7 +24,7 @@ pub struct FilesMeaning {
 /// What the files say otherwise than they did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FilesMoved {
-    /// Whether anything beside the keys moved: the organisation, the owner.
+    /// Whether anything beside the keys moved: the organisation, the owner, who can read the escrow.
     pub settings: bool,
     /// Addresses that are new.
     pub added: Vec<String>,
@@ -43,18 +43,20 @@ impl FilesMeaning {
             scope_sets,
             // Each key has its own.
             sinks,
+            escrow_recipients,
             keys,
             // Where the files lie and whether all of them were read is not what they say.
             folder: _,
             complete: _,
         } = desired;
+        let recipients: BTreeSet<&String> = escrow_recipients.iter().collect();
         let mut entries: BTreeMap<String, Vec<Value>> = BTreeMap::new();
         for key in keys {
             entries.entry(key.address.to_string()).or_default().push(entry(key, sinks));
         }
         Self {
             names,
-            settings: meaning(&json!([organisation, managed_by])),
+            settings: meaning(&json!([organisation, managed_by, recipients])),
             keys: entries
                 .into_iter()
                 .map(|(address, mut entries)| {

@@ -292,6 +292,7 @@ form! {
         address: String,
         id: Option<KeyId>,
         mask: Option<Mask>,
+        sealed: bool,
         sent_at: Timestamp,
         issued_at: Option<Timestamp>,
         lease: SignedDuration,
@@ -382,6 +383,8 @@ form! {
         RunningKeyUncertain { candidates: usize },
         ListUnstable,
         HeldWithoutKey(held: Escrowed),
+        RescueCopy(held: Escrowed),
+        NotTried { address: KeyAddress },
     }
 }
 

@@ -76,7 +76,7 @@ pub fn files_moved(moved: &FilesMoved) -> Vec<Detail> {
     all.extend(rows(Movement::Gone, gone, "its entry is no longer there"));
     all.extend(rows(Movement::Changed, changed, "its entry says something else"));
     if *settings {
-        let message = "`organisation` or `managed_by` is another".to_owned();
+        let message = "`organisation`, `managed_by` or `escrow` is another".to_owned();
         all.push(Detail { what: Movement::Changed, address: None, action: None, message });
     }
     all

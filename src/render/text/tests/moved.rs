@@ -79,7 +79,7 @@ fn a_refusal_says_which_entries_of_the_files_moved() {
       added     ws-payments/checkout-eu     its entry is new
       gone      ws-research/spike-2025      its entry is no longer there
       changed   ws-payments/checkout        its entry says something else
-      changed   `organisation` or `managed_by` is another
+      changed   `organisation`, `managed_by` or `escrow` is another
 
     nothing was written
     ");
