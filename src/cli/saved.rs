@@ -127,20 +127,41 @@ pub(super) fn files(saved: &SavedPlan, global: &GlobalArgs) -> Vec<PathBuf> {
     }
 }
 
-/// Writes the file beside its place and puts it there in one step.
+/// Writes the file beside its place and puts it there in one step. Only a saved plan is ever replaced.
 pub(super) fn write(path: &Path, saved: &SavedPlan) -> Result<(), CommandError> {
+    let failed = |error: std::io::Error| {
+        CommandError::new(
+            anyhow::Error::new(error).context(format!("the plan could not be saved as `{}`", path.display())),
+        )
+        .code("io")
+    };
+    if !may_replace(path).map_err(failed)? {
+        return Err(CommandError::message(format!("`{}` is there, and is no saved plan", path.display()))
+            .hint("save the plan under another name: --out plan.json")
+            .code("io"));
+    }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut file| {
         file.write_all(saved.to_json().as_bytes())?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)
     });
-    written.map(drop).map_err(|error| {
-        CommandError::new(
-            anyhow::Error::new(error).context(format!("the plan could not be saved as `{}`", path.display())),
-        )
-        .code("io")
-    })
+    written.map(drop).map_err(failed)
+}
+
+/// Whether nothing is lost: no file, an empty one, or an earlier plan.
+fn may_replace(path: &Path) -> std::io::Result<bool> {
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(error),
+    };
+    if !metadata.is_file() {
+        return Ok(false);
+    }
+    let mut beginning = Vec::new();
+    File::open(path)?.take(256).read_to_end(&mut beginning)?;
+    Ok(beginning.is_empty() || SavedPlan::begins(&beginning))
 }
 
 /// Reads a file that was written by [`write`].
@@ -153,11 +174,16 @@ pub(super) fn read(path: &Path) -> Result<SavedPlan, CommandError> {
     };
     let mut bytes = Vec::new();
     File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
+    let hint = if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+        "this takes a saved plan; a keys file is named with -f".to_owned()
+    } else {
+        format!("plan again: portkey-sync plan --out {}", path.display())
+    };
     let refused = |code, error: anyhow::Error| {
         CommandError::new(error.context(format!("`{}` is no plan that can be used", path.display())))
             .code(code)
             .refused(Vec::new())
-            .hint(format!("plan again: portkey-sync plan --out {}", path.display()))
+            .hint(hint.clone())
     };
     if bytes.len() as u64 > MAX_BYTES {
         return Err(refused("bad-saved-plan", anyhow::anyhow!("it holds more than 64 MiB")));

@@ -185,6 +185,11 @@ impl SavedPlan {
         text.replacen(&checksum_line(""), &checksum_line(&checksum), 1)
     }
 
+    /// Whether a file begins as a saved plan does, of whatever version.
+    pub fn begins(bytes: &[u8]) -> bool {
+        bytes.starts_with(format!("{{\n  \"kind\": \"{KIND}\"").as_bytes())
+    }
+
     /// Reads a file; every doubt is an error.
     pub fn parse(text: &str) -> Result<Self, SavedPlanError> {
         let value: Value = serde_json::from_str(text).map_err(|_| SavedPlanError::NotJson)?;

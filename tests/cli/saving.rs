@@ -471,6 +471,26 @@ fn a_file_that_is_in_doubt_is_refused_and_says_why() {
 }
 
 #[test]
+fn a_keys_file_is_not_taken_for_a_plan_and_never_replaced_by_one() {
+    let rehearsal = Rehearsal::of(UPDATES);
+    let file = rehearsal.folder.read("keys.yaml");
+    rehearsal.run(&["apply", "keys.yaml"]).expect(4).says("a keys file is named with -f");
+    rehearsal
+        .run(&["plan", "--out", "keys.yaml"])
+        .expect(1)
+        .says("`keys.yaml` is there, and is no saved plan");
+    rehearsal.run(&["plan", "--out", "."]).expect(1).says("`.` is there, and is no saved plan");
+    assert_eq!(rehearsal.folder.read("keys.yaml"), file);
+    // An earlier plan is replaced, and so is a file that holds nothing.
+    rehearsal.folder.write("plan.json", "");
+    save(&rehearsal, &["--target", "alpha"]);
+    save(&rehearsal, &[]);
+    assert!(saved(&rehearsal)["options"]["targets"].as_array().unwrap().is_empty());
+    let left: Vec<String> = rehearsal.folder.files().into_keys().collect();
+    assert_eq!(left, ["keys.yaml", "plan.json"]);
+}
+
+#[test]
 fn prune_and_the_limits_are_those_of_the_plan() {
     let rehearsal = Rehearsal::of(&format!(
         "{UPDATES}{}",
