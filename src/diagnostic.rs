@@ -116,6 +116,28 @@ impl Sources {
     }
 }
 
+impl Sources {
+    /// The word that stands at a place, or the one character that does. None if no file has that name.
+    pub fn word_at(&self, place: &Place) -> Option<Span> {
+        let (at, Indexed { source, milestones }) =
+            self.0.iter().enumerate().find(|(_, indexed)| indexed.source.name == place.file)?;
+        let known = milestones.partition_point(|m| (m.line, m.column) <= (place.line, place.column));
+        let mut here = *known.checked_sub(1).and_then(|index| milestones.get(index))?;
+        for c in source.text.get(here.offset..)?.chars() {
+            if (here.line, here.column) >= (place.line, place.column) {
+                break;
+            }
+            here.offset += c.len_utf8();
+            (here.line, here.column) =
+                if c == '\n' { (here.line + 1, 1) } else { (here.line, here.column + 1) };
+        }
+        let rest = source.text.get(here.offset..)?;
+        let word = rest.find(|c: char| !(c.is_alphanumeric() || "_-".contains(c))).unwrap_or(rest.len());
+        let length = word.max(rest.chars().next().map_or(0, char::len_utf8));
+        Some(Span { source: SourceId(at), start: here.offset, end: here.offset + length })
+    }
+}
+
 impl fmt::Display for Place {
     /// `file:line`, which is what a plan shows and editors open.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -255,6 +277,22 @@ mod tests {
         let source = sources.add(Source { name: "k.yaml".to_owned(), text });
         let place = sources.place(Span { source, start: 2003, end: 2004 });
         assert_eq!((place.line, place.column), (2, 1001));
+    }
+
+    #[test]
+    fn the_word_at_a_place_is_found_again() {
+        let mut sources = Sources::default();
+        let text = format!("# {}\n- {{naïve-key: 2}}\n", "é".repeat(700));
+        let source = sources.add(Source { name: "k.yaml".to_owned(), text: text.clone() });
+        let start = text.find("naïve").unwrap();
+        let place = sources.place(Span { source, start, end: start });
+        let word = sources.word_at(&place).unwrap();
+        assert_eq!(text.get(word.start..word.end), Some("naïve-key"));
+        let brace = sources.word_at(&Place { column: place.column - 1, ..place.clone() }).unwrap();
+        assert_eq!(text.get(brace.start..brace.end), Some("{"));
+        let behind = sources.word_at(&Place { line: 99, ..place.clone() }).unwrap();
+        assert_eq!((behind.start, behind.end), (text.len(), text.len()));
+        assert_eq!(sources.word_at(&Place { file: "other.yaml".to_owned(), ..place }), None);
     }
 
     #[test]

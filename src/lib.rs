@@ -21,6 +21,7 @@ mod killpoint;
 pub mod live;
 pub mod model;
 pub mod plan;
+pub mod policy;
 pub mod render;
 pub mod report;
 pub mod saved_plan;

@@ -21,7 +21,10 @@ use portkey_sync::model::{
     RotationPeriod, RotationPolicy, RotationPolicyPatch, Target, UsageLimits, UsageLimitsPatch, UsageType,
     UserId, WorkspaceId,
 };
-use portkey_sync::plan::{Action, Change, Commit, KeySnapshot, Plan, Reason, Request, UnmentionedKey};
+use portkey_sync::plan::{
+    Action, At, Cause, Causes, Change, Commit, KeySnapshot, LeftOut, Plan, Reason, Request, Risk, RiskAt,
+    UnmentionedKey,
+};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -123,6 +126,8 @@ fn change(name: &str, action: Action, request: Request) -> Change {
         reason: None,
         request,
         running_key: false,
+        risks: Vec::new(),
+        causes: Causes::default(),
     }
 }
 
@@ -207,6 +212,8 @@ fn plan() -> Plan {
         settled: Vec::new(),
         seen: BTreeSet::new(),
         notes: Vec::new(),
+        has_base: false,
+        left_out: LeftOut::default(),
     }
 }
 
@@ -579,6 +586,12 @@ const OTHERWISE: &[Meaning] = &[
     }),
     ("which key runs", |plan, n| plan.changes[n as usize % 5].running_key = true),
     ("who can read the escrow", |plan, _| held(plan).sealed = true),
+    ("what follows from the rest", |plan, _| {
+        plan.has_base = true;
+        plan.left_out.keys = 1;
+        plan.changes[UPDATE].risks.push(RiskAt { risk: Risk::Deleted, at: At::Key });
+        plan.changes[UPDATE].causes = Causes::whole(Cause::Drift);
+    }),
     ("bookkeeping", |plan, n| {
         let key = before(plan, DELETE);
         key.last_updated_at = Some(time(n));
@@ -690,6 +703,8 @@ fn the_tables_have_a_row_for_every_field() {
         settled: _,
         seen: _,
         notes: _,
+        has_base: _,
+        left_out: _,
     } = &plan;
     let Change {
         address: KeyAddress { workspace: _, user: _, name: _ },
@@ -701,6 +716,8 @@ fn the_tables_have_a_row_for_every_field() {
         reason: _,
         request: _,
         running_key: _,
+        risks: _,
+        causes: _,
     } = &plan.changes[UPDATE];
     let KeySnapshot { id: _, name: _, mask: _, mark: _, status: _, last_updated_at: _, expires_at: _ } =
         before(&mut plan, UPDATE);

@@ -12,7 +12,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use portkey_sync::desired::parse_str;
 use portkey_sync::emulator::{Seed, Switch, Switches};
+use portkey_sync::policy::{self, RULE_SETS, RuleInfo, RuleSet};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -117,6 +119,67 @@ fn the_page_of_the_emulator_has_the_table_of_its_switches() {
     Seed::from_yaml_str(seed).unwrap_or_else(|error| panic!("{error:?}"));
 }
 
+/// What the page of policies says about each rule and set.
+fn rules_and_sets() -> String {
+    let mut page = "\n## The rules\n\n\
+        Each may have, besides its own settings, `severity`, `types` (only keys of these types) and `workspaces` (only keys in these workspaces). \
+        The examples are judged as of 2026-12-01.\n"
+        .to_owned();
+    for rule in policy::rules() {
+        let RuleInfo { name, code, meaning, example, failing, passing, remedy, .. } = rule;
+        page += &format!("\n### `{name}`\n\n{meaning}\n\n");
+        for (setting, doc) in rule.settings() {
+            page += &format!("- `{setting}`: {doc}\n");
+        }
+        if rule.settings().next().is_some() {
+            page.push('\n');
+        }
+        page += &format!(
+            "```yaml\nrules:\n  {example}\nkeys:\n  # {code}\n  - {failing}\n  # kept\n  - {passing}\n```\n\n{remedy}\n"
+        );
+    }
+    page += "\n## The sets\n";
+    for RuleSet { name, meaning, rules } in RULE_SETS {
+        page += &format!("\n### `{name}`\n\n{meaning}\n\n```yaml\n{rules}```\n");
+    }
+    page
+}
+
+#[test]
+fn the_page_of_policies_tells_every_rule_and_set() {
+    let page = read("docs/policy.md");
+    let marker = "<!-- From here on: written by UPDATE=1 cargo test --test docs policies -->\n";
+    let (prose, told) = page.split_once(marker).unwrap();
+    let now = rules_and_sets();
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(root().join("docs/policy.md"), format!("{prose}{marker}{now}")).unwrap();
+        return;
+    }
+    assert!(told == now, "docs/policy.md is not what the code says; run this test with UPDATE=1");
+}
+
+#[test]
+fn the_files_on_the_page_of_policies_keep_their_own_rules() {
+    let page = read("docs/policy.md");
+    let mut blocks = page.split("```yaml\n").skip(1).map(|rest| rest.split_once("```").unwrap().0);
+    let (keys, policy_file) = (blocks.next().unwrap(), blocks.next().unwrap());
+    let now = "2026-12-01T00:00:00Z".parse().unwrap();
+    let mut loaded = parse_str("keys.yaml", keys);
+    assert!(loaded.desired.is_some(), "{:?}", loaded.diagnostics);
+    let judged = policy::judge(&mut loaded, now);
+    assert_eq!((judged.errors, judged.waived), (0, 1), "{:?}", loaded.diagnostics);
+    assert_eq!(loaded.diagnostics, []);
+
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("policy.yaml"), policy_file).unwrap();
+    fs::write(folder.path().join("keys.yaml"), "version: 1\nkeys: []\n").unwrap();
+    let output = portkey_sync("validate --format json --policy policy.yaml", folder.path());
+    // The waiver is for a key that is not there, and ends one day; nothing else may be wrong.
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let codes: Vec<_> = said["diagnostics"].as_array().unwrap().iter().map(|d| d["code"].clone()).collect();
+    assert!(codes.iter().all(|code| code.as_str().unwrap().starts_with("policy-waiver-")), "{said:#}");
+}
+
 #[test]
 fn the_keys_file_of_the_readme_is_valid() {
     let readme = read("README.md");
@@ -198,6 +261,7 @@ fn every_option_that_the_documents_name_exists() {
         "docs/diagnostics.md",
         "docs/keys-file.md",
         "docs/saved-plans.md",
+        "docs/policy.md",
     ] {
         let content = read(document);
         // What programs of sinks take is not ours.

@@ -24,15 +24,27 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("handoff", &["model"]),
     ("secrets", &["model", "handoff", "killpoint"]),
     ("desired", &["model", "diagnostic", "scopes", "secrets"]),
+    ("policy", &["model", "diagnostic", "scopes", "desired"]),
     ("live", &["model", "api"]),
     ("diff", &["model", "diagnostic", "desired", "live"]),
-    ("plan", &["model", "diagnostic", "desired", "live", "diff", "handoff"]),
-    ("saved_plan", &["model", "diagnostic", "desired", "diff", "handoff", "plan"]),
+    ("plan", &["model", "diagnostic", "scopes", "desired", "policy", "live", "diff", "handoff"]),
+    ("saved_plan", &["model", "diagnostic", "desired", "policy", "diff", "handoff", "plan"]),
     ("report", &["model", "plan"]),
     ("apply", &["model", "api", "live", "diff", "plan", "report", "secrets", "handoff"]),
     (
         "render",
-        &["model", "diagnostic", "scopes", "desired", "diff", "plan", "report", "handoff", "saved_plan"],
+        &[
+            "model",
+            "diagnostic",
+            "scopes",
+            "desired",
+            "policy",
+            "diff",
+            "plan",
+            "report",
+            "handoff",
+            "saved_plan",
+        ],
     ),
     ("import", &["model", "diagnostic", "scopes", "desired", "live"]),
     (
@@ -42,6 +54,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
             "diagnostic",
             "scopes",
             "desired",
+            "policy",
             "api",
             "live",
             "diff",
@@ -59,7 +72,8 @@ const MAY_SEE: &[(&str, &[&str])] = &[
 ];
 
 /// Who computes only: no clock, no file, no network, no chance.
-const PURE: &[&str] = &["model", "scopes", "diff", "plan", "saved_plan", "report", "render", "import"];
+const PURE: &[&str] =
+    &["model", "scopes", "policy", "diff", "plan", "saved_plan", "report", "render", "import"];
 
 /// What would make a module impure.
 const IMPURE: &[&str] = &[

@@ -17,6 +17,7 @@ use crate::report::{Event, Report};
 use crate::secrets::{Escrow, Journal, LockError, Sinks, WorkLock};
 
 use super::args::{ApplyArgs, ApplyPlanArgs, GlobalArgs, OutputFormat};
+use super::base;
 use super::exit::Exit;
 use super::failure::CommandError;
 use super::output::Output;
@@ -42,12 +43,14 @@ pub(super) async fn run_saved(
     approval.check_digest()?;
     args.planning = saved::planning(&saved, &args.planning)?;
     global.files = saved::files(&saved, &global);
+    global.policy = global.policy.or_else(|| saved.options.policy.clone());
     let Some(desired) = validate::read(&global, args.planning.format, output) else {
         return Ok(Exit::Failed);
     };
     approval.check_files(&global, &args.planning, &desired)?;
     let session = Session::open(&global, output).await?;
-    let result = run_with(&global, &args, &Grounds::Saved(approval), output, &desired, &session).await;
+    let result =
+        run_with(&global, &args, &Grounds::Saved(approval), output, (&desired, None), &session).await;
     session.close().await;
     result
 }
@@ -81,8 +84,16 @@ pub(super) async fn run(
         Some(_) => validate::read_for(&args.planning.targets, global, format, output),
     };
     let Some(desired) = desired else { return Ok(Exit::Failed) };
+    let base = match asked {
+        None => base::desired(global, &args.planning, output)?,
+        Some(_) => {
+            base::refuse(&args.planning)?;
+            None
+        }
+    };
     let session = Session::open(global, output).await?;
-    let result = run_with(global, args, &Grounds::Now(asked), output, &desired, &session).await;
+    let files = (&desired, base.as_ref());
+    let result = run_with(global, args, &Grounds::Now(asked), output, files, &session).await;
     session.close().await;
     result
 }
@@ -92,19 +103,19 @@ async fn run_with(
     args: &ApplyArgs,
     grounds: &Grounds<'_>,
     output: &Output,
-    desired: &Desired,
+    (desired, base): (&Desired, Option<&Desired>),
     session: &Session,
 ) -> Result<Exit, CommandError> {
     let format = args.planning.format;
     // Before the plan: what an earlier run left is looked at, and finished, by one run at a time.
     let _lock = WorkLock::take(&global.work_dir).map_err(lock_failed)?;
     Escrow::at(&global.work_dir).sweep();
-    let mut plan = planning::make(global, &args.planning, grounds.purpose(), desired, session).await?;
+    let mut plan = planning::make(global, &args.planning, grounds.purpose(), desired, base, session).await?;
     while let Some(until) = plan.waits_until().filter(|_| args.wait) {
         let left = Duration::try_from(until.duration_since(plan.now)).unwrap_or_default();
         output.talk(&format!("waiting until {until}\n"));
         tokio::time::sleep(left + Duration::from_secs(1)).await;
-        plan = planning::make(global, &args.planning, grounds.purpose(), desired, session).await?;
+        plan = planning::make(global, &args.planning, grounds.purpose(), desired, base, session).await?;
     }
     match grounds {
         Grounds::Now(_) => show(global, format, desired, &plan, output),

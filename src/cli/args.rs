@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::plan::Risk;
 
 pub(super) const DEFAULT_BASE_URL: &str = "https://api.portkey.ai/v1";
 pub(super) const DEFAULT_FILE: &str = "keys.yaml";
@@ -63,6 +66,9 @@ pub(super) struct GlobalArgs {
     /// A keys file, a folder of them, or - for standard input; may be given several times
     #[arg(short, long = "file", value_name = "PATH", global = true, default_value = DEFAULT_FILE)]
     pub(super) files: Vec<PathBuf>,
+    /// Rules for the keys besides those of the keys files, which can neither change nor waive these
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) policy: Option<PathBuf>,
     /// Use the embedded emulator instead of Portkey; its state lies in the work folder
     #[arg(long = "emulator", global = true, help_heading = "Connection")]
     pub(super) embedded_emulator: bool,
@@ -165,6 +171,18 @@ pub(super) struct ValidateArgs {
     pub(super) format: OutputFormat,
 }
 
+/// The files as they were.
+#[derive(Clone, Debug, Default, Args)]
+#[group(multiple = false)]
+pub(super) struct BaseArgs {
+    /// The keys file as it was, or a folder of them: tells this change from older drift; may be given several times
+    #[arg(long = "base", value_name = "PATH", help_heading = "Review")]
+    pub(super) base: Vec<PathBuf>,
+    /// A git revision that has the keys files as they were, as in origin/main
+    #[arg(long, value_name = "REV", help_heading = "Review")]
+    pub(super) base_ref: Option<String>,
+}
+
 /// What decides a plan; the same for `plan` and `apply`.
 #[derive(Clone, Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one option")]
@@ -184,6 +202,16 @@ pub(super) struct PlanningArgs {
     /// Refuse to change more keys than this
     #[arg(long, value_name = "N")]
     pub(super) max_changes: Option<usize>,
+    /// Refuse to apply anything while a change has one of these risks: words after `!` in the plan, several with
+    /// commas or by repeating the option
+    #[arg(
+        long = "deny-risk",
+        value_name = "RISK",
+        value_delimiter = ',',
+        value_parser = risk(),
+        help_heading = "Review"
+    )]
+    pub(super) deny_risks: Vec<Risk>,
     /// Make at most this many rotations that no date in the file asks for, oldest secrets first [default: 20]
     #[arg(long, value_name = "N")]
     pub(super) max_rotations: Option<usize>,
@@ -209,6 +237,11 @@ pub(super) struct PlanningArgs {
     /// Also append each new secret to this file, one JSON object a line
     #[arg(long, value_name = "PATH")]
     pub(super) secrets_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) base: BaseArgs,
+    /// Leave drift alone: only what the files change since their base, and what is due
+    #[arg(long, requires = "BaseArgs", help_heading = "Review")]
+    pub(super) only_changed: bool,
 }
 
 #[derive(Debug, Args)]
@@ -346,6 +379,8 @@ pub(super) enum SchemaOf {
     Diagnostics,
     /// Other errors with `--format json`
     Error,
+    /// A policy file, for --policy
+    Policy,
 }
 
 #[derive(Debug, Args)]
@@ -359,6 +394,12 @@ pub(super) struct ManArgs {
     /// Write one page per command into this folder, instead of the main page to standard output
     #[arg(short, long, value_name = "DIR")]
     pub(super) output: Option<PathBuf>,
+}
+
+/// One of the words; clap answers another one with the nearest.
+fn risk() -> impl TypedValueParser<Value = Risk> {
+    let parse = |word: String| Risk::parse(&word).ok_or("not a risk");
+    PossibleValuesParser::new(Risk::ALL.map(Risk::word)).try_map(parse)
 }
 
 /// `30m` or longer.

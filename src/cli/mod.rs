@@ -4,6 +4,7 @@
 
 mod apply;
 mod args;
+mod base;
 mod emulator;
 mod exit;
 mod failure;

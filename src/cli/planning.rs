@@ -9,7 +9,7 @@ use crate::desired::Desired;
 use crate::diff::needs_hydration;
 use crate::live::{Live, Names, RefreshError, RunningKey, hydrate, look_for, refresh};
 use crate::model::{Escrowed, KeyAddress, KeyId, Mask, Target};
-use crate::plan::{Absence, Asked, Contract, Inputs, Plan, PlanOptions, Prune, plan};
+use crate::plan::{Absence, Asked, Contract, Inputs, Older, Plan, PlanOptions, Prune, plan};
 use crate::render::text::{Mode, PlanContext};
 use crate::render::{self, Verbosity};
 use crate::secrets::{Escrow, Identities, Sinks};
@@ -17,6 +17,7 @@ use crate::secrets::{Escrow, Identities, Sinks};
 use super::args::{
     DEFAULT_BASE_URL, DEFAULT_FILE, DEFAULT_WORK_DIR, GlobalArgs, OutputFormat, PlanArgs, PlanningArgs,
 };
+use super::base;
 use super::exit::Exit;
 use super::failure::CommandError;
 use super::output::Output;
@@ -25,9 +26,18 @@ use super::{saved, validate};
 
 pub(super) async fn run(global: &GlobalArgs, args: &PlanArgs, output: &Output) -> Result<Exit, CommandError> {
     let format = args.planning.format;
+    if args.out.is_some() && args.planning.only_changed {
+        return Err(CommandError::message(
+            "a plan that leaves drift out cannot be saved: apply would find the drift",
+        )
+        .hint("leave out --only-changed or --out; apply takes --only-changed and --expect-plan")
+        .code("usage")
+        .exit(Exit::Usage));
+    }
     let Some(desired) = validate::read(global, format, output) else { return Ok(Exit::Failed) };
+    let base = base::desired(global, &args.planning, output)?;
     let session = Session::open(global, output).await?;
-    let plan = make(global, &args.planning, Purpose::default(), &desired, &session).await;
+    let plan = make(global, &args.planning, Purpose::default(), &desired, base.as_ref(), &session).await;
     session.close().await;
     let plan = plan?;
     if let Some(path) = &args.out {
@@ -76,6 +86,7 @@ fn next_command(global: &GlobalArgs, args: &PlanningArgs, plan: &Plan) -> String
     let mut words = vec!["portkey-sync apply".to_owned()];
     words.extend(connection(global));
     words.extend(files(global));
+    words.extend(policy(global));
     words.extend(options(args));
     words.extend(allowed(&args.allow_commands, plan));
     words.push(format!("--expect-plan {}", plan.digest()));
@@ -100,6 +111,7 @@ pub(super) fn plan_again(global: &GlobalArgs, args: &PlanningArgs, out: Option<&
     let mut words = vec!["portkey-sync plan".to_owned()];
     words.extend(connection(global));
     words.extend(files(global));
+    words.extend(policy(global));
     words.extend(options(args));
     words.extend(out.map(|path| format!("--out {}", quoted(&path.display().to_string()))));
     words.join(" ")
@@ -138,6 +150,10 @@ fn files(global: &GlobalArgs) -> Vec<String> {
     global.files.iter().map(|file| format!("-f {}", quoted(&file.display().to_string()))).collect()
 }
 
+fn policy(global: &GlobalArgs) -> Option<String> {
+    global.policy.as_ref().map(|path| format!("--policy {}", quoted(&path.display().to_string())))
+}
+
 /// What shapes a plan.
 fn options(args: &PlanningArgs) -> Vec<String> {
     let mut words: Vec<String> =
@@ -153,6 +169,19 @@ fn options(args: &PlanningArgs) -> Vec<String> {
     }
     if let Some(n) = args.max_rotations {
         words.push(format!("--max-rotations {n}"));
+    }
+    for path in &args.base.base {
+        words.push(format!("--base {}", quoted(&path.display().to_string())));
+    }
+    if let Some(rev) = &args.base.base_ref {
+        words.push(format!("--base-ref {}", quoted(rev)));
+    }
+    if args.only_changed {
+        words.push("--only-changed".to_owned());
+    }
+    if !args.deny_risks.is_empty() {
+        let risks: Vec<&str> = args.deny_risks.iter().map(|risk| risk.word()).collect();
+        words.push(format!("--deny-risk {}", risks.join(",")));
     }
     if args.verify_secrets {
         words.push("--verify-secrets".to_owned());
@@ -219,12 +248,13 @@ pub(super) async fn make(
     args: &PlanningArgs,
     purpose: Purpose,
     desired: &Desired,
+    base: Option<&Desired>,
     session: &Session,
 ) -> Result<Plan, CommandError> {
     let Purpose { asked, as_of } = purpose;
     let targets = targets(&args.targets, desired)?;
     let slots = escrow(global, args, desired)?.slots();
-    let live = read_live(desired, &slots, session).await?;
+    let live = read_live(desired, base, &slots, session).await?;
     let running = match &args.self_id {
         Some(id) => RunningKey::told(&live, &session.mask, &KeyId::new(id)).map_err(|error| {
             CommandError::new(error)
@@ -248,6 +278,9 @@ pub(super) async fn make(
         prove: args.verify_secrets,
         asked,
         as_of,
+        deny_risks: args.deny_risks.iter().copied().collect(),
+        base: base.cloned(),
+        older: if args.only_changed { Older::LeftOut } else { Older::Included },
     };
     Ok(plan(&Inputs { desired, live: &live, running: &running, now: live.now, options: &options }))
 }
@@ -281,8 +314,20 @@ fn stored(desired: &Desired) -> BTreeMap<KeyAddress, Mask> {
 }
 
 /// The live keys, with what list rows do not tell about the managed ones, and the keys of the secrets that we hold.
-async fn read_live(desired: &Desired, slots: &[Escrowed], session: &Session) -> Result<Live, CommandError> {
-    let mut live = refresh(&session.reader, &Names::used_by(desired)).await.map_err(refresh_failed)?;
+async fn read_live(
+    desired: &Desired,
+    base: Option<&Desired>,
+    slots: &[Escrowed],
+    session: &Session,
+) -> Result<Live, CommandError> {
+    let mut names = Names::used_by(desired);
+    if let Some(base) = base {
+        let Names { workspaces, users, configs } = Names::used_by(base);
+        names.workspaces.extend(workspaces);
+        names.users.extend(users);
+        names.configs.extend(configs);
+    }
+    let mut live = refresh(&session.reader, &names).await.map_err(refresh_failed)?;
     if session.is_emulator() {
         // An emulator's clock is where somebody set it, which is nothing to worry about.
         live.clock_skew_seconds = 0;

@@ -19,6 +19,7 @@ pub(super) fn schema(of: SchemaOf, output: &Output) -> Result<Exit, CommandError
         SchemaOf::SavedPlan => published("saved-plan.schema.json"),
         SchemaOf::Diagnostics => published("diagnostics.schema.json"),
         SchemaOf::Error => published("error.schema.json"),
+        SchemaOf::Policy => desired::policy_schema(),
     };
     let text = serde_json::to_string_pretty(&schema).map_err(CommandError::new)?;
     output.data(&format!("{text}\n"));

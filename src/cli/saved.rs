@@ -9,7 +9,7 @@ use crate::plan::{Absence, Contract, Moved, Plan, Prune};
 use crate::render;
 use crate::saved_plan::{FilesMeaning, MAX_BYTES, SavedOptions, SavedPlan, SavedPlanError};
 
-use super::args::{DEFAULT_FILE, GlobalArgs, PlanningArgs};
+use super::args::{BaseArgs, DEFAULT_FILE, GlobalArgs, PlanningArgs};
 use super::exit::Exit;
 use super::failure::CommandError;
 use super::planning::plan_again;
@@ -17,7 +17,8 @@ use super::planning::plan_again;
 /// A plan with what is needed to make it again.
 pub(super) fn of(global: &GlobalArgs, args: &PlanningArgs, desired: &Desired, plan: &Plan) -> SavedPlan {
     let names = global.files.iter().map(|path| path.display().to_string()).collect();
-    SavedPlan::new(plan.clone(), options(args), FilesMeaning::of(desired, names))
+    let options = SavedOptions { policy: global.policy.clone(), ..options(args) };
+    SavedPlan::new(plan.clone(), options, FilesMeaning::of(desired, names))
 }
 
 fn options(args: &PlanningArgs) -> SavedOptions {
@@ -37,6 +38,10 @@ fn options(args: &PlanningArgs) -> SavedOptions {
         // What this machine can read.
         age_identity: _,
         secrets_file,
+        deny_risks,
+        // It tells causes, which are for people.
+        base: _,
+        only_changed: _,
     } = args;
     SavedOptions {
         prune: if *prune { Prune::Delete } else { Prune::List },
@@ -49,6 +54,8 @@ fn options(args: &PlanningArgs) -> SavedOptions {
         secrets_file: secrets_file.clone(),
         prove: *verify_secrets,
         self_id: self_id.clone(),
+        deny_risks: deny_risks.clone(),
+        policy: None,
     }
 }
 
@@ -68,6 +75,9 @@ pub(super) fn planning(saved: &SavedPlan, args: &PlanningArgs) -> Result<Plannin
         self_id,
         age_identity,
         secrets_file,
+        deny_risks,
+        base,
+        only_changed,
     } = args;
     let said = [
         ("--target", !targets.is_empty()),
@@ -79,6 +89,10 @@ pub(super) fn planning(saved: &SavedPlan, args: &PlanningArgs) -> Result<Plannin
         ("--assume-complete", *assume_complete),
         ("--strict-contract", *strict_contract),
         ("--secrets-file", secrets_file.is_some()),
+        ("--deny-risk", !deny_risks.is_empty()),
+        ("--base", !base.base.is_empty()),
+        ("--base-ref", base.base_ref.is_some()),
+        ("--only-changed", *only_changed),
     ];
     if let Some((option, _)) = said.into_iter().find(|(_, is_said)| *is_said) {
         return Err(CommandError::message(format!(
@@ -100,6 +114,8 @@ pub(super) fn planning(saved: &SavedPlan, args: &PlanningArgs) -> Result<Plannin
         prove,
         // It says with which key the plan was made, and apply may run with another.
         self_id: _,
+        deny_risks,
+        policy: _,
     } = saved.options.clone();
     Ok(PlanningArgs {
         format: *format,
@@ -115,6 +131,9 @@ pub(super) fn planning(saved: &SavedPlan, args: &PlanningArgs) -> Result<Plannin
         self_id: self_id.clone(),
         age_identity: age_identity.clone(),
         secrets_file,
+        deny_risks,
+        base: BaseArgs::default(),
+        only_changed: false,
     })
 }
 

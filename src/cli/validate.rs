@@ -1,7 +1,10 @@
 //! `validate`, and how every command reads the keys files.
 
-use crate::desired::{Desired, DesiredKey, FileArgument, load};
+use jiff::Timestamp;
+
+use crate::desired::{Desired, DesiredKey, FileArgument, Loaded, PolicyArgument, load_with};
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::policy;
 use crate::render;
 
 use super::args::{GlobalArgs, OutputFormat, ValidateArgs};
@@ -9,16 +12,22 @@ use super::exit::Exit;
 use super::output::Output;
 
 pub(super) fn run(global: &GlobalArgs, args: &ValidateArgs, output: &Output) -> Exit {
-    let loaded = load(&arguments(global), &mut std::io::stdin().lock());
-    let valid = loaded.desired.is_some();
+    let mut loaded = load_files(global);
+    let judged = policy::judge(&mut loaded, Timestamp::now());
+    let valid = loaded.desired.is_some() && judged.errors == 0;
     match args.format {
         OutputFormat::Json => output.data(&render::json::diagnostics(&loaded.diagnostics, &loaded.sources)),
         OutputFormat::Text => {
             output.complain(&render::text::diagnostics(&loaded.diagnostics, &loaded.sources, &output.stderr));
-            if let Some(desired) = &loaded.desired {
+            if let Some(desired) = loaded.desired.as_ref().filter(|_| valid) {
                 let keys = desired.keys.len();
                 let noun = if keys == 1 { "key" } else { "keys" };
-                output.data(&format!("{} is valid: {keys} {noun}\n", files_name(global)));
+                let waived = match judged.waived {
+                    0 => String::new(),
+                    1 => ", 1 exception from a rule".to_owned(),
+                    n => format!(", {n} exceptions from rules"),
+                };
+                output.data(&format!("{} is valid: {keys} {noun}{waived}\n", files_name(global)));
             }
         }
     }
@@ -27,7 +36,7 @@ pub(super) fn run(global: &GlobalArgs, args: &ValidateArgs, output: &Output) -> 
 
 /// Reads the files and shows every complaint; `None` if they cannot be used, and all has been said.
 pub(super) fn read(global: &GlobalArgs, format: OutputFormat, output: &Output) -> Option<Desired> {
-    let loaded = load(&arguments(global), &mut std::io::stdin().lock());
+    let loaded = load_files(global);
     if loaded.desired.is_none() && format == OutputFormat::Json {
         output.data(&render::json::diagnostics(&loaded.diagnostics, &loaded.sources));
         return None;
@@ -41,14 +50,15 @@ pub(super) fn read(global: &GlobalArgs, format: OutputFormat, output: &Output) -
     loaded.desired
 }
 
-/// Like [`read`], for a command about some keys only: errors in the entries of other keys are no obstacle.
+/// Like [`read`], for a command about some keys only: errors in the entries of other keys are no obstacle, and
+/// no policy is.
 pub(super) fn read_for(
     targets: &[String],
     global: &GlobalArgs,
     format: OutputFormat,
     output: &Output,
 ) -> Option<Desired> {
-    let loaded = load(&arguments(global), &mut std::io::stdin().lock());
+    let loaded = load_with(&arguments(global), PolicyArgument::Ignored, &mut std::io::stdin().lock());
     let Some(partial) = loaded.partial else { return loaded.desired };
     let is_wanted = |key: &DesiredKey| targets.iter().any(|target| key.address.has_tail(target));
     let elsewhere = |diagnostic: &Diagnostic| {
@@ -71,6 +81,11 @@ pub(super) fn read_for(
         output.complain(&render::text::diagnostics(&loaded.diagnostics, &loaded.sources, &output.stderr));
     }
     None
+}
+
+fn load_files(global: &GlobalArgs) -> Loaded {
+    let policy = global.policy.as_deref().map_or(PolicyArgument::InRoot, PolicyArgument::InRootAnd);
+    load_with(&arguments(global), policy, &mut std::io::stdin().lock())
 }
 
 fn arguments(global: &GlobalArgs) -> Vec<FileArgument> {

@@ -175,10 +175,9 @@ impl Checker<'_> {
                 Content::Map(entries) => Kind::Map(self.map_of(what, *format, shape, entries)),
                 other => self.wrong_type(what, "a map, as in `{a: b}`", &other, span),
             },
-            Shape::AnyMap => match node.content {
-                Content::Map(entries) if entries.is_empty() => Kind::Map(Map::new()),
-                Content::Map(_) => Kind::Nodes(Vec::new()),
-                other => self.wrong_type(what, "a map", &other, span),
+            Shape::WordOr(words, table) => match node.content {
+                Content::Map(entries) => Kind::Map(self.fields(table, entries, span)),
+                _ => self.kind(what, &Shape::Choice(words), node, span),
             },
             Shape::Bool => self.bool(what, &node.content, span),
             Shape::Integer(min, max) => self.integer(what, *min, *max, &node.content, span),
@@ -187,6 +186,10 @@ impl Checker<'_> {
                 Some(text) => self.formatted(what, *format, text, span),
                 None => Kind::Invalid,
             },
+            // `off` is a boolean to old YAML tools; where it is one of our words it can mean nothing else.
+            Shape::Choice(words) if node.text().is_some_and(|text| words.contains(&text)) => {
+                Kind::Text(node.text().unwrap_or_default().to_owned())
+            }
             Shape::Choice(words) => match self.text(what, node.content, span) {
                 Some(text) if words.contains(&text.as_str()) => Kind::Text(text),
                 Some(text) => {

@@ -22,7 +22,7 @@ pub fn explain(code: &str) -> Option<&'static Explanation> {
 
 macro_rules! codes {
     ($($name:ident = $code:literal, $meaning:literal, $example:literal, $remedy:literal;)+) => {
-        $(pub(super) const $name: &str = $code;)+
+        $(pub(crate) const $name: &str = $code;)+
 
         /// Every code, sorted.
         pub const EXPLANATIONS: &[Explanation] = &[
@@ -104,6 +104,10 @@ codes! {
         "An `include` pattern or the file it finds leads out of the folder of the root file.",
         "include: [{files: ../other/keys.yaml}]",
         "Move the file beneath the root file's folder; no `..`, no absolute path, no link that leads out.";
+    INVALID_PATTERN = "invalid-pattern",
+        "A policy rule has a pattern that is no regular expression, no pattern of names, or too large.",
+        "name-pattern: {pattern: \"[a-z\"}",
+        "Correct the pattern. Regular expressions are those of Rust's `regex`: no look-around, no back-references.";
     INVALID_SINK_PATH = "invalid-sink-path",
         "The path of a file sink is not beneath the folder, has an unknown placeholder, or a key's name does not fit into it.",
         "sinks: {dir: {file: \"/etc/{nam}\"}}",
@@ -144,6 +148,18 @@ codes! {
         "A key in an included file is in a workspace, has a scope or is of a type that its `include` entry does not allow.",
         "include: [{files: team.yaml, scopes: [logs.view]}]   # and in it: scopes: [logs.export]",
         "Change the key, or widen the fence in the root file.";
+    POLICY_WAIVER_EXPIRED = "policy-waiver-expired",
+        "A waiver has ended, and excepts its key no longer.",
+        "{rule: expiry-required, key: payments/checkout, reason: vendor, until: 2025-01-01}",
+        "Let the key keep the rule and remove the waiver, or give the waiver a new end.";
+    POLICY_WAIVER_TOO_LONG = "policy-waiver-too-long",
+        "A waiver ends more than 366 days from now, and so is none: nobody would look at it again.",
+        "{rule: expiry-required, key: payments/checkout, reason: vendor, until: 2099-01-01}",
+        "Let it end sooner, and extend it when the time comes.";
+    POLICY_WAIVER_UNUSED = "policy-waiver-unused",
+        "Warning: a waiver excepts nothing: its key is in no file, or keeps the rule, or the rule is not in force.",
+        "{rule: expiry-required, key: payments/checkotu, reason: vendor, until: 2027-03-01}",
+        "Remove the waiver or correct its `key`. A rule of the policy file can be waived in that file only.";
     ROTATION_CONFLICT = "rotation-conflict",
         "`rotation_period` and `next_rotation_at` are both set; Portkey's documents contradict each other on what that does.",
         "rotation_policy: {rotation_period: weekly, next_rotation_at: 2027-01-01}",

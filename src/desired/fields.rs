@@ -3,6 +3,7 @@
 //! Invariant: constant data. What a field means to a key is decided in `lower`.
 
 use super::formats::Format;
+use super::rules::POLICY;
 
 /// What a value must look like.
 #[derive(Debug)]
@@ -31,8 +32,8 @@ pub(super) enum Shape {
     MapOf(Format, &'static Shape),
     /// Or `null`.
     OrNull(&'static Shape),
-    /// A map that a later version gives a meaning.
-    AnyMap,
+    /// One of these words, or a map with known fields.
+    WordOr(&'static [&'static str], &'static Table),
     /// The list of keys, checked one by one.
     Keys,
 }
@@ -78,12 +79,12 @@ impl Table {
     }
 }
 
-const fn field(name: &'static str, shape: Shape, doc: &'static str) -> Field {
+pub(super) const fn field(name: &'static str, shape: Shape, doc: &'static str) -> Field {
     Field { name, shape, doc, required: false, heritable: false, example: "" }
 }
 
 impl Field {
-    const fn required(self) -> Self {
+    pub(super) const fn required(self) -> Self {
         Self { required: true, ..self }
     }
 
@@ -91,14 +92,15 @@ impl Field {
         Self { heritable: true, ..self }
     }
 
-    const fn example(self, example: &'static str) -> Self {
+    pub(super) const fn example(self, example: &'static str) -> Self {
         Self { example, ..self }
     }
 }
 
-use Shape::{AnyMap, Choice, Duration, Fields, Instant, Integer, List, MapOf, OneOrMore, OrNull, Text};
+use Shape::{Choice, Duration, Fields, Instant, Integer, List, MapOf, OneOrMore, OrNull, Text};
 
-const KINDS: &[&str] = &["workspace-service", "workspace-user", "organisation-service"];
+/// The types of keys.
+pub(super) const KINDS: &[&str] = &["workspace-service", "workspace-user", "organisation-service"];
 
 /// The top of a root file.
 pub(super) static ROOT: Table = Table {
@@ -173,9 +175,10 @@ pub(super) static ROOT: Table = Table {
         field("keys", Shape::Keys, "The keys. `[]` says that there are none."),
         field(
             "policy",
-            AnyMap,
-            "Rules about keys. Not supported yet: must be empty.",
-        ),
+            Fields(&POLICY),
+            "Rules about keys, in force for all files together with those of `--policy FILE`.",
+        )
+        .example("{\"use\": [\"recommended\"], \"rules\": {\"expiry-within\": {\"longest\": \"365d\"}}}"),
     ],
 };
 

@@ -4,7 +4,6 @@
 //! an included file lies beneath the folder of the file that includes it, links resolved.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
@@ -12,6 +11,7 @@ use globset::GlobBuilder;
 
 use super::codes;
 use super::complaints::Complaints;
+use super::storage::{Kind, Storage};
 use crate::diagnostic::{Diagnostic, Source, SourceId, Sources, Span};
 
 /// How much all files together may hold.
@@ -43,6 +43,7 @@ pub(super) struct Root {
 
 /// Reads files and remembers which.
 pub(super) struct Files<'r> {
+    pub(super) storage: &'r dyn Storage,
     stdin: &'r mut dyn Read,
     left: u64,
     pub(super) sources: Sources,
@@ -51,8 +52,8 @@ pub(super) struct Files<'r> {
 }
 
 impl<'r> Files<'r> {
-    pub(super) fn new(stdin: &'r mut dyn Read) -> Self {
-        Self { stdin, left: MAX_BYTES, sources: Sources::default(), seen: BTreeMap::new() }
+    pub(super) fn new(storage: &'r dyn Storage, stdin: &'r mut dyn Read) -> Self {
+        Self { storage, stdin, left: MAX_BYTES, sources: Sources::default(), seen: BTreeMap::new() }
     }
 
     /// Reads the files that an argument means.
@@ -64,20 +65,20 @@ impl<'r> Files<'r> {
             }
             FileArgument::Path(path) => path,
         };
-        if !path.is_dir() {
+        if !self.storage.is_folder(path) {
             let folder = parent(path);
-            let source = self.read_file(path, &path.display().to_string(), None, out);
+            let source = self.read_file(path, &self.storage.shown(path), None, out);
             return source.map(|source| Root { source, folder: Some(folder) }).into_iter().collect();
         }
-        let files = match yaml_files(path) {
+        let files = match yaml_files(self.storage, path) {
             Ok(files) => files,
             Err(error) => {
-                out.push(unreadable(&path.display().to_string(), &error));
+                out.push(unreadable(&self.storage.shown(path), &error));
                 return Vec::new();
             }
         };
         if files.is_empty() {
-            let name = path.display().to_string();
+            let name = self.storage.shown(path);
             out.push(
                 Diagnostic::about(codes::UNREADABLE, name, "the folder holds no `*.yaml` and no `*.yml`")
                     .hint("name the file or the right folder with `-f`"),
@@ -85,7 +86,7 @@ impl<'r> Files<'r> {
         }
         let mut roots = Vec::new();
         for file in files {
-            if let Some(source) = self.read_file(&file, &file.display().to_string(), None, out) {
+            if let Some(source) = self.read_file(&file, &self.storage.shown(&file), None, out) {
                 roots.push(Root { source, folder: Some(path.clone()) });
             }
         }
@@ -114,14 +115,7 @@ impl<'r> Files<'r> {
         out: &mut Complaints,
     ) -> Option<SourceId> {
         let read = || -> std::io::Result<(PathBuf, Option<Vec<u8>>)> {
-            let real = fs::canonicalize(path)?;
-            let file = fs::File::open(path)?;
-            if file.metadata()?.len() > self.left {
-                return Ok((real, None));
-            }
-            let mut bytes = Vec::new();
-            file.take(self.left + 1).read_to_end(&mut bytes)?;
-            Ok((real, Some(bytes)))
+            Ok((self.storage.real(path)?, self.storage.read(path, self.left)?))
         };
         match read() {
             Ok((real, bytes)) => {
@@ -219,12 +213,12 @@ fn parent(path: &Path) -> PathBuf {
     }
 }
 
-fn yaml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+fn yaml_files(storage: &dyn Storage, folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
+    for (name, kind) in storage.names_in(folder)? {
+        let path = folder.join(name);
         let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-        if is_yaml && path.is_file() {
+        if is_yaml && kind == Kind::File && !storage.is_folder(&path) {
             files.push(path);
         }
     }
@@ -243,7 +237,7 @@ pub(super) enum Miss {
 }
 
 /// The files that a pattern finds beneath a folder, sorted: names relative to the folder.
-pub(super) fn matching(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, Miss> {
+pub(super) fn matching(storage: &dyn Storage, folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, Miss> {
     let relative = Path::new(pattern);
     if relative.is_absolute() || pattern.contains('\\') {
         return Err(Miss::Outside("must be relative to the folder of the root file, with `/`".to_owned()));
@@ -273,16 +267,15 @@ pub(super) fn matching(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, Mis
     let mut folders = vec![fixed];
     let mut looks = 0;
     while let Some(inside) = folders.pop() {
-        let Ok(entries) = fs::read_dir(folder.join(&inside)) else { continue };
-        for entry in entries.flatten() {
+        let Ok(entries) = storage.names_in(&folder.join(&inside)) else { continue };
+        for (name, kind) in entries {
             looks += 1;
             if looks > MAX_LOOKS {
                 return Err(Miss::Malformed(format!("looks at more than {MAX_LOOKS} files")));
             }
-            let name = inside.join(entry.file_name());
-            let Ok(kind) = entry.file_type() else { continue };
-            if kind.is_dir() {
-                let hidden = entry.file_name().to_str().is_some_and(|name| name.starts_with('.'));
+            let hidden = name.to_str().is_some_and(|name| name.starts_with('.'));
+            let name = inside.join(name);
+            if kind == Kind::Folder {
                 if !hidden && name.components().count() < deepest {
                     folders.push(name);
                 }
@@ -295,10 +288,10 @@ pub(super) fn matching(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, Mis
         return Err(Miss::Nothing);
     }
     found.sort();
-    let root = fs::canonicalize(folder).map_err(|error| Miss::Malformed(error.to_string()))?;
+    let root = storage.real(folder).map_err(|error| Miss::Malformed(error.to_string()))?;
     for name in &found {
         // A broken link is reported when it is read.
-        if fs::canonicalize(folder.join(name)).is_ok_and(|real| !real.starts_with(&root)) {
+        if storage.real(&folder.join(name)).is_ok_and(|real| !real.starts_with(&root)) {
             return Err(Miss::Outside(format!(
                 "finds `{}`, a link that leads out of the folder",
                 name.display()

@@ -14,7 +14,11 @@ use super::fields;
 use super::files::{FileArgument, Files, Miss, Root, matching};
 use super::lower::{Lowered, Lowering, Part};
 use super::merge::{mark_inherited, merge};
+use super::policy::{self, Origin, Policy};
+use super::revision::{Revision, RevisionError};
+use super::rules;
 use super::scalar::{Plain, classify};
+use super::storage::{Disk, Storage};
 use super::world::{World, declare_templates};
 use super::yaml::{self, Content};
 use crate::diagnostic::{Diagnostic, SourceId, Sources, Span};
@@ -33,10 +37,54 @@ pub struct Loaded {
     pub sources: Sources,
 }
 
+/// Which rules for keys are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PolicyArgument<'p> {
+    /// None, not even to be complained about: for what must work whatever a policy says.
+    Ignored,
+    /// Those of the root file.
+    InRoot,
+    /// Those of the root file, and those of this file.
+    InRootAnd(&'p Path),
+}
+
 /// Reads keys files: several are one root together. `stdin` is read for `-`.
 pub fn load(arguments: &[FileArgument], stdin: &mut dyn Read) -> Loaded {
+    load_with(arguments, PolicyArgument::InRoot, stdin)
+}
+
+/// Reads keys files, and rules for them.
+pub fn load_with(arguments: &[FileArgument], policy: PolicyArgument<'_>, stdin: &mut dyn Read) -> Loaded {
+    load_from(&Disk, arguments, policy, stdin)
+}
+
+/// Reads keys files as a revision has them; those that it has not are left out, and with none of them there are no
+/// keys. Its rules are not asked: what counts is whether the files keep those of today.
+pub fn load_revision(arguments: &[FileArgument], revision: &Revision) -> Result<Loaded, RevisionError> {
+    let mut there = Vec::new();
+    for argument in arguments {
+        match argument {
+            FileArgument::Stdin => return Err(RevisionError::Stdin),
+            FileArgument::Path(path) if revision.has(path)? => there.push(argument.clone()),
+            FileArgument::Path(_) => {}
+        }
+    }
+    if there.is_empty() {
+        let desired = Some(Desired::default());
+        let sources = Sources::default();
+        return Ok(Loaded { desired, partial: None, diagnostics: Vec::new(), sources });
+    }
+    Ok(load_from(revision, &there, PolicyArgument::Ignored, &mut std::io::empty()))
+}
+
+fn load_from(
+    storage: &dyn Storage,
+    arguments: &[FileArgument],
+    policy: PolicyArgument<'_>,
+    stdin: &mut dyn Read,
+) -> Loaded {
     let mut out = Complaints::default();
-    let mut files = Files::new(stdin);
+    let mut files = Files::new(storage, stdin);
     let mut roots = Vec::new();
     if arguments.is_empty() {
         // Nothing asked for must not read as "no keys".
@@ -50,18 +98,26 @@ pub fn load(arguments: &[FileArgument], stdin: &mut dyn Read) -> Loaded {
     }
     let folder = roots.iter().find_map(|root| root.folder.clone());
     let complete = roots.iter().all(|root| root.folder.is_some());
-    finish(files, roots, folder, complete, out)
+    finish(files, Given { roots, folder, complete, policy }, out)
 }
 
 /// Reads one root file from memory. It cannot include others.
 pub fn parse_str(name: &str, text: &str) -> Loaded {
     let mut out = Complaints::default();
     let mut nothing = std::io::empty();
-    let mut files = Files::new(&mut nothing);
+    let mut files = Files::new(&Disk, &mut nothing);
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let source = files.add(name, text.to_owned(), &mut out);
     let roots = source.map(|source| Root { source, folder: None }).into_iter().collect();
-    finish(files, roots, None, true, out)
+    finish(files, Given { roots, folder: None, complete: true, policy: PolicyArgument::InRoot }, out)
+}
+
+/// What is to be read.
+struct Given<'p> {
+    roots: Vec<Root>,
+    folder: Option<PathBuf>,
+    complete: bool,
+    policy: PolicyArgument<'p>,
 }
 
 /// A root file once its fields are checked.
@@ -71,16 +127,13 @@ struct Checked {
     fields: Map,
 }
 
-fn finish(
-    mut files: Files<'_>,
-    roots: Vec<Root>,
-    folder: Option<PathBuf>,
-    complete: bool,
-    mut out: Complaints,
-) -> Loaded {
+fn finish(mut files: Files<'_>, given: Given<'_>, mut out: Complaints) -> Loaded {
+    let Given { roots, folder, complete, policy: wanted } = given;
+    let position =
+        if wanted == PolicyArgument::Ignored { Position::RootWithoutPolicy } else { Position::Root };
     let mut checked = Vec::new();
     for Root { source, folder } in roots {
-        if let Some(fields) = read_fields(&files, source, Position::Root, &mut out) {
+        if let Some(fields) = read_fields(&files, source, position, &mut out) {
             checked.push(Checked { source, folder, fields });
         }
     }
@@ -93,6 +146,7 @@ fn finish(
         world.declare(&mut root.fields, &mut out);
     }
     world.check(&mut out);
+    let policies = policies(&mut files, wanted, &mut world, &mut out);
 
     let mut parts = Vec::new();
     for Checked { source, folder, mut fields } in checked {
@@ -121,7 +175,7 @@ fn finish(
 
     let has_errors = out.has_errors();
     let diagnostics = out.finish(&files.sources);
-    let read = assemble(world, keys, folder, complete);
+    let read = Desired { policies, ..assemble(world, keys, folder, complete) };
     let (desired, partial) = if has_errors { (None, Some(read)) } else { (Some(read), None) };
     Loaded { desired, partial, diagnostics, sources: files.sources }
 }
@@ -142,6 +196,7 @@ fn assemble(world: World, keys: Vec<Lowered>, folder: Option<PathBuf>, complete:
             .into_iter()
             .filter_map(|(name, sink)| Some((name.to_string(), sink.sink?)))
             .collect(),
+        policies: Vec::new(),
         escrow_recipients: world.escrow.map(|(recipients, _)| recipients).unwrap_or_default(),
         keys,
         folder,
@@ -149,11 +204,37 @@ fn assemble(world: World, keys: Vec<Lowered>, folder: Option<PathBuf>, complete:
     }
 }
 
+/// The policies: the root's, then that of the policy file.
+fn policies(
+    files: &mut Files<'_>,
+    argument: PolicyArgument<'_>,
+    world: &mut World,
+    out: &mut Complaints,
+) -> Vec<Policy> {
+    let mut policies = Vec::new();
+    if let Some((fields, span)) = world.policy.take() {
+        policies.push(policy::lower(&fields, Origin::KeysFile, span.source, world, &files.sources, out));
+    }
+    if let PolicyArgument::InRootAnd(path) = argument {
+        let name = path.display().to_string();
+        let source = files.read_file(path, &name, None, out);
+        if let Some(source) = source
+            && let Some(fields) = read_fields(files, source, Position::Policy, out)
+        {
+            let origin = Origin::PolicyFile { name };
+            policies.push(policy::lower(&fields, origin, source, world, &files.sources, out));
+        }
+    }
+    policies
+}
+
 /// Where a file stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Position {
     Root,
+    RootWithoutPolicy,
     Included,
+    Policy,
 }
 
 /// Parses a file and checks the fields at its top.
@@ -175,7 +256,10 @@ fn read_fields(files: &Files<'_>, source: SourceId, position: Position, out: &mu
         }
         Content::Map(entries) => {
             let entries = match position {
-                Position::Root => entries,
+                Position::Root | Position::Policy => entries,
+                Position::RootWithoutPolicy => {
+                    entries.into_iter().filter(|(name, _)| name.text() != Some("policy")).collect()
+                }
                 Position::Included => entries
                     .into_iter()
                     .filter(|(name, _)| {
@@ -195,7 +279,8 @@ fn read_fields(files: &Files<'_>, source: SourceId, position: Position, out: &mu
                     })
                     .collect(),
             };
-            let fields = Checker { source, out }.fields(&fields::ROOT, entries, span);
+            let table = if position == Position::Policy { &rules::POLICY_FILE } else { &fields::ROOT };
+            let fields = Checker { source, out }.fields(table, entries, span);
             if position == Position::Included && !fields.contains_key("keys") {
                 out.push(
                     Diagnostic::error(codes::MISSING_FIELD, span, "an included file needs `keys`")
@@ -205,10 +290,14 @@ fn read_fields(files: &Files<'_>, source: SourceId, position: Position, out: &mu
             Some(fields)
         }
         _ => {
-            out.push(
-                Diagnostic::error(codes::WRONG_TYPE, span, "a keys file must be a map")
-                    .hint("start with `version: 1`, then `keys:` and a list"),
-            );
+            out.push(match position {
+                Position::Policy => Diagnostic::error(codes::WRONG_TYPE, span, "a policy file must be a map")
+                    .hint("start with `version: 1`, then `rules:` and a map"),
+                Position::Root | Position::RootWithoutPolicy | Position::Included => {
+                    Diagnostic::error(codes::WRONG_TYPE, span, "a keys file must be a map")
+                        .hint("start with `version: 1`, then `keys:` and a list")
+                }
+            });
             None
         }
     }
@@ -216,7 +305,10 @@ fn read_fields(files: &Files<'_>, source: SourceId, position: Position, out: &mu
 
 fn empty_file(span: Span, position: Position) -> Diagnostic {
     Diagnostic::error(codes::EMPTY_FILE, span, "the file is empty").hint(match position {
-        Position::Root => "write `version: 1` and `keys: []` if there are no keys",
+        Position::Root | Position::RootWithoutPolicy => {
+            "write `version: 1` and `keys: []` if there are no keys"
+        }
+        Position::Policy => "write `version: 1` and `rules: {}` if there are no rules",
         Position::Included => "write `keys: []` if it has none",
     })
 }
@@ -280,9 +372,9 @@ fn include(
         let fence = Rc::new(world.fence(fields, out));
         let patterns = fields.get("files").into_iter().flat_map(|entry| entry.value.texts());
         for (pattern, span) in patterns {
-            for name in found(folder, pattern, span, out) {
+            for name in found(files.storage, folder, pattern, span, out) {
                 let path = folder.join(&name);
-                let shown = if folder == Path::new(".") { &name } else { &path }.display().to_string();
+                let shown = files.storage.shown(if folder == Path::new(".") { &name } else { &path });
                 let Some(source) = files.read_file(&path, &shown, Some(span), out) else { continue };
                 let Some(mut fields) = read_fields(files, source, Position::Included, out) else { continue };
                 let mut templates = BTreeMap::new();
@@ -304,8 +396,14 @@ fn include(
     parts
 }
 
-fn found(folder: &Path, pattern: &str, span: Span, out: &mut Complaints) -> Vec<PathBuf> {
-    match matching(folder, pattern) {
+fn found(
+    storage: &dyn Storage,
+    folder: &Path,
+    pattern: &str,
+    span: Span,
+    out: &mut Complaints,
+) -> Vec<PathBuf> {
+    match matching(storage, folder, pattern) {
         Ok(found) => found,
         Err(miss) => {
             out.push(match miss {

@@ -18,7 +18,7 @@
 
 mod across;
 mod check;
-mod codes;
+pub(crate) mod codes;
 mod complaints;
 mod fields;
 mod files;
@@ -26,9 +26,14 @@ mod formats;
 mod load;
 mod lower;
 mod merge;
+mod patterns;
+mod policy;
+mod revision;
+mod rules;
 mod scalar;
 mod schema;
 mod sinks;
+mod storage;
 mod world;
 mod yaml;
 
@@ -46,8 +51,12 @@ use crate::model::{
 
 pub use codes::{EXPLANATIONS, Explanation, explain};
 pub use files::FileArgument;
-pub use load::{Loaded, load, parse_str};
-pub use schema::schema;
+pub use load::{Loaded, PolicyArgument, load, load_revision, load_with, parse_str};
+pub use patterns::{Globs, Pattern};
+pub use policy::{Demand, Limits, Origin, Policy, Rule, Waiver};
+pub use revision::{Revision, RevisionError};
+pub use rules::{RULE_SETS, RuleId, RuleInfo, RuleSet, explain_rule, rules};
+pub use schema::{policy_schema, schema};
 pub use sinks::{Sink, SinkPathError};
 
 /// Everything the files say. Keys are sorted by address, then pin.
@@ -61,6 +70,8 @@ pub struct Desired {
     pub scope_sets: BTreeMap<String, BTreeSet<String>>,
     /// Where secrets can go.
     pub sinks: BTreeMap<String, Sink>,
+    /// The rules that the keys must keep: those of the root file, those of the policy file. They add up.
+    pub policies: Vec<Policy>,
     /// The `age` recipients that secrets in the escrow are encrypted to; none for plain text.
     pub escrow_recipients: Vec<String>,
     /// The keys.
@@ -102,6 +113,8 @@ pub struct DesiredKey {
     pub secret: SecretSpec,
     /// Where each managed field got its value: field name as in the file.
     pub field_places: BTreeMap<&'static str, Place>,
+    /// Which of them stand in a template or in defaults.
+    pub inherited: BTreeSet<&'static str>,
 }
 
 /// What happens to a key's secret.

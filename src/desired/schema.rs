@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::{Field, KEY, ROOT, Shape, Table};
+use super::rules::POLICY_FILE;
 
 /// The schema (draft 2020-12) that editors check and complete a keys file with.
 pub fn schema() -> Value {
@@ -17,6 +18,19 @@ pub fn schema() -> Value {
         let mut definitions = Map::new();
         definitions.insert("key".to_owned(), table(&KEY));
         whole.insert("$defs".to_owned(), Value::Object(definitions));
+        schema = Value::Object(whole);
+    }
+    schema
+}
+
+/// The schema of the file that `--policy` names.
+pub fn policy_schema() -> Value {
+    let mut schema = table(&POLICY_FILE);
+    if let Value::Object(fields) = &mut schema {
+        let mut whole = Map::new();
+        whole.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
+        whole.insert("title".to_owned(), json!("portkey-sync policy file, version 1"));
+        whole.append(fields);
         schema = Value::Object(whole);
     }
     schema
@@ -77,7 +91,7 @@ fn shape(wanted: &Shape) -> Value {
             json!({"type": "object", "propertyNames": name.schema(), "additionalProperties": shape(value)})
         }
         Shape::OrNull(inner) => json!({"anyOf": [shape(inner), {"type": "null"}]}),
-        Shape::AnyMap => json!({"type": "object", "maxProperties": 0}),
+        Shape::WordOr(words, fields) => json!({"anyOf": [{"enum": words}, table(fields)]}),
         Shape::Keys => json!({"type": "array", "items": {"$ref": "#/$defs/key"}}),
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct World {
     /// The recipients of the escrow, and where it is declared.
     pub(super) escrow: Option<(Vec<String>, Span)>,
     pub(super) templates: BTreeMap<Name, Template>,
+    /// The root's policy and where it stands.
+    pub(super) policy: Option<(Map, Span)>,
 }
 
 /// A scope set and where its scopes stand.
@@ -136,13 +138,21 @@ impl World {
             }
         }
         declare_templates(&mut self.templates, None, root, out);
-        if let Some(entry) = root.get("policy")
-            && matches!(entry.value.kind, Kind::Nodes(_))
+        if let Some(entry) = root.remove("policy")
+            && let Kind::Map(fields) = entry.value.kind
         {
-            out.push(
-                Diagnostic::error(codes::NOT_SUPPORTED_YET, entry.name, "`policy` is not supported yet")
-                    .hint("remove its rules or write `policy: {}`"),
-            );
+            match &self.policy {
+                None => self.policy = Some((fields, entry.name)),
+                Some((_, before)) => out.push(
+                    Diagnostic::error(
+                        codes::CONFLICTING_DEFINITIONS,
+                        entry.name,
+                        "`policy` is defined twice",
+                    )
+                    .also(*before, "first here")
+                    .hint("write all rules in one of the files"),
+                ),
+            }
         }
     }
 
@@ -278,7 +288,7 @@ fn children<'m>(map: &'m Map, name: &str) -> impl Iterator<Item = (&'m Name, &'m
 }
 
 /// `ws-…`, or 36 characters with dashes: the vendor's own examples are not valid UUIDs.
-fn looks_like_a_workspace(text: &str) -> bool {
+pub(super) fn looks_like_a_workspace(text: &str) -> bool {
     let is_uuid_like = text.len() == 36
         && text.matches('-').count() == 4
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');

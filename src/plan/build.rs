@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::cause::{self, Base};
 use super::secret::{self, Rival};
 use super::{
-    Action, Asked, Blocked, BlockedReason, Candidate, Change, DESCRIPTION_LIMIT, Harm, Inputs, KeySnapshot,
-    Plan, Prune, Reason, Request, UnmentionedKey, Waiting, guards, marks, notes, rename, request,
+    Action, Asked, Blocked, BlockedReason, Candidate, Causes, Change, DESCRIPTION_LIMIT, Harm, Inputs,
+    KeySnapshot, LeftOut, Older, Plan, Prune, Reason, Request, UnmentionedKey, Waiting, guards, marks, notes,
+    rename, request, risk, rules,
 };
 use crate::desired::{DesiredKey, Presence};
 use crate::diagnostic::nearest;
@@ -42,6 +44,9 @@ fn plan_for(inputs: &Inputs<'_>, diff: &Diff<'_>, rivals: Vec<Rival>) -> Plan {
     let is_chosen =
         |address: &KeyAddress| options.targets.as_ref().is_none_or(|targets| targets.contains(address));
 
+    let base = Base::of(inputs);
+    let only_changed = base.as_ref().filter(|_| options.older == Older::LeftOut);
+    let mut left_out = LeftOut::default();
     let mut changes = Vec::new();
     let mut waiting = Vec::new();
     let mut blocked = Vec::new();
@@ -55,13 +60,17 @@ fn plan_for(inputs: &Inputs<'_>, diff: &Diff<'_>, rivals: Vec<Rival>) -> Plan {
             until,
             why,
         };
-        for decision in decide(inputs, entry) {
+        let (decisions, dropped) = without_drift(inputs, entry, only_changed);
+        left_out.fields += dropped;
+        for decision in decisions {
             match decision {
                 Decision::Change(change) => changes.push(*change),
                 Decision::Blocked(reason) => {
                     blocked.push(Blocked { address: address.clone(), place: Some(place.clone()), reason });
                 }
                 Decision::Waiting { action, until, why } => waiting.push(wait(action, Some(until), why)),
+                Decision::OnlyDrift => left_out.keys += 1,
+                Decision::InSync if dropped > 0 => left_out.keys += 1,
                 Decision::InSync => in_sync += 1,
                 Decision::Gone => {}
             }
@@ -96,12 +105,17 @@ fn plan_for(inputs: &Inputs<'_>, diff: &Diff<'_>, rivals: Vec<Rival>) -> Plan {
     if options.prune == Prune::Delete {
         changes.extend(pruned);
     }
+    left_out.keys += cause::explain(inputs, base.as_ref(), &mut changes);
     rename::block_look_alikes(diff, inputs, &mut changes, &mut blocked);
     changes.sort_by(|a, b| a.address.cmp(&b.address).then_with(|| id_of(a).cmp(&id_of(b))));
     blocked.sort_by(|a, b| a.address.cmp(&b.address));
-    let refusals = guards::refusals(inputs, &changes, blocked.len());
+    risk::assess(&mut changes, now);
+    let (broken, warned) = rules::said(inputs);
+    let mut refusals = guards::refusals(inputs, &changes, blocked.len());
+    refusals.extend(broken);
 
-    let notes = notes::notes(inputs, &changes);
+    let mut notes = notes::notes(inputs, &changes);
+    notes.extend(warned);
     let settled = secret::spent(inputs);
     let seen = live.keys.keys().cloned().chain(rivals.into_iter().map(|rival| rival.key.id)).collect();
     Plan {
@@ -119,6 +133,8 @@ fn plan_for(inputs: &Inputs<'_>, diff: &Diff<'_>, rivals: Vec<Rival>) -> Plan {
         settled,
         seen,
         notes,
+        has_base: base.is_some(),
+        left_out,
     }
 }
 
@@ -135,19 +151,34 @@ enum Decision {
         why: Option<Why>,
     },
     InSync,
+    /// What differs is left alone.
+    OnlyDrift,
     /// To be absent, and is.
     Gone,
 }
 
-fn decide(inputs: &Inputs<'_>, entry: &Entry<'_>) -> Vec<Decision> {
+/// What is to be done about an entry, and how many differences are left to others because they are drift.
+fn without_drift(inputs: &Inputs<'_>, entry: &Entry<'_>, base: Option<&Base>) -> (Vec<Decision>, usize) {
+    let (Found::Key { live, .. }, Some(base)) = (&entry.found, base) else {
+        return (decide(inputs, entry, None), 0);
+    };
+    let Some((desired, fields)) = base.undrifted(entry, live) else {
+        return (decide(inputs, entry, Some(base)), 0);
+    };
+    let dropped = entry.fields.len() - fields.len();
+    let entry = Entry { desired: &desired, fields, ..entry.clone() };
+    (decide(inputs, &entry, Some(base)), dropped)
+}
+
+/// With a base, drift is left alone.
+fn decide(inputs: &Inputs<'_>, entry: &Entry<'_>, base: Option<&Base>) -> Vec<Decision> {
     match (&entry.found, entry.desired.presence) {
         // What somebody asks for by name is for keys that are there.
         (Found::Missing, _) if inputs.options.asked.is_some() => {
             vec![Decision::Blocked(BlockedReason::NotThere)]
         }
-        (Found::Key { live, how }, Presence::Present) => {
-            decide_update(inputs, entry, live, *how).unwrap_or_else(|reason| vec![Decision::Blocked(reason)])
-        }
+        (Found::Key { live, how }, Presence::Present) => decide_update(inputs, entry, live, *how, base)
+            .unwrap_or_else(|reason| vec![Decision::Blocked(reason)]),
         _ => vec![decide_other(inputs, entry)],
     }
 }
@@ -228,6 +259,8 @@ fn deletion(address: KeyAddress, live: &LiveKey, reason: Reason) -> Change {
         reason: Some(reason),
         request: Request::Delete { id: live.id.clone() },
         running_key: false,
+        risks: Vec::new(),
+        causes: Causes::default(),
     }
 }
 
@@ -237,6 +270,7 @@ fn decide_update(
     entry: &Entry<'_>,
     live: &LiveKey,
     how: Identified,
+    base: Option<&Base>,
 ) -> Result<Vec<Decision>, BlockedReason> {
     let desired = entry.desired;
     let other_owner = other_owner(inputs, live);
@@ -244,7 +278,11 @@ fn decide_update(
         return Err(BlockedReason::OtherOwner { by: by.clone() });
     }
     let mut decisions = Vec::new();
-    let next = secret::next(inputs, entry, live)?;
+    let mut next = secret::next(inputs, entry, live)?;
+    let mut only_drift = false;
+    if base.is_some_and(|base| base.has_rotation(&next, &live.id)) {
+        (next, only_drift) = (Next::Nothing, true);
+    }
     if let Some(delivery) = heed(inputs, entry, live, &next, &mut decisions)? {
         return Ok(vec![Decision::Change(Box::new(delivery))]);
     }
@@ -261,7 +299,10 @@ fn decide_update(
     };
     // A rotation writes the mark when it commits.
     if !matches!(next, Next::Rotate(_)) && inputs.options.asked != Some(Asked::Revoke) {
-        fields.extend(marks::change(inputs, desired, &entry.ids, live, accepted)?);
+        let mark = marks::change(inputs, desired, &entry.ids, live, accepted)?;
+        let older = |mark: &FieldChange| base.is_some_and(|base| base.has(&live.id, mark));
+        only_drift |= mark.as_ref().is_some_and(older);
+        fields.extend(mark.filter(|mark| !older(mark)));
     }
     let running = inputs.running.could_be(&live.id);
     if running && let Some(harm) = guards::harm(&fields) {
@@ -289,7 +330,7 @@ fn decide_update(
         return Ok(decisions);
     }
     if body.is_empty() {
-        decisions.push(Decision::InSync);
+        decisions.push(if only_drift { Decision::OnlyDrift } else { Decision::InSync });
         return Ok(decisions);
     }
     // Files that name no owner may describe keys of others, as an import does, but not change them.
@@ -319,6 +360,8 @@ fn decide_update(
         reason,
         request: Request::Update { id: live.id.clone(), body: Box::new(body) },
         running_key: running,
+        risks: Vec::new(),
+        causes: Causes::default(),
     })));
     Ok(decisions)
 }
@@ -419,6 +462,8 @@ fn decide_create(inputs: &Inputs<'_>, entry: &Entry<'_>) -> Decision {
         reason: None,
         request: Request::Create { body: Box::new(body), commit },
         running_key: false,
+        risks: Vec::new(),
+        causes: Causes::default(),
     }))
 }
 

@@ -35,6 +35,9 @@ pub(super) fn plan(plan: &Plan) -> String {
         settled: _,
         seen: _,
         notes: _,
+        // What the base tells is for people.
+        has_base: _,
+        left_out: _,
     } = plan;
     let changes: Vec<Value> = changes.iter().map(change).collect();
     let organisation = organisation.as_ref().map(ToString::to_string);
@@ -53,6 +56,9 @@ pub(super) fn change(change: &Change) -> Value {
         reason: why,
         request: how,
         running_key: _,
+        // These follow from the rest.
+        risks: _,
+        causes: _,
     } = change;
     let fields: Vec<Value> = fields.iter().map(|one| field(one, is_stamped(change))).collect();
     json!({

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Absence, Action, Change, Contract, Harm, Inputs, Prune, Reason, Refusal, Request, Unproven, Waiting,
+    Absence, Action, Change, Contract, DeniedRisk, Harm, Inputs, Prune, Reason, Refusal, Request, Risk,
+    RiskAt, Unproven, Waiting,
 };
 use crate::desired::DesiredKey;
 use crate::diff::{FieldChange, Ids};
@@ -108,6 +109,11 @@ fn default_max_deletes(managed: usize) -> usize {
     (managed / 10).clamp(3, 10)
 }
 
+fn denied<'a>(change: &'a Change, deny: &'a BTreeSet<Risk>) -> impl Iterator<Item = DeniedRisk> + 'a {
+    let found = change.risks.iter().filter(|found| deny.contains(&found.risk));
+    found.map(|RiskAt { risk, at }| DeniedRisk { address: change.address.clone(), risk: *risk, at: *at })
+}
+
 /// Reasons to write nothing at all.
 pub(super) fn refusals(inputs: &Inputs<'_>, changes: &[Change], blocked: usize) -> Vec<Refusal> {
     let Inputs { desired, live, options, .. } = inputs;
@@ -144,6 +150,10 @@ pub(super) fn refusals(inputs: &Inputs<'_>, changes: &[Change], blocked: usize) 
         && changes.len() > limit
     {
         refusals.push(Refusal::TooManyChanges { planned: changes.len(), limit });
+    }
+    let denied: Vec<_> = changes.iter().flat_map(|change| denied(change, &options.deny_risks)).collect();
+    if !denied.is_empty() {
+        refusals.push(Refusal::DeniedRisks { denied });
     }
     refusals
 }

@@ -6,6 +6,7 @@
 
 mod blocked;
 mod build;
+mod cause;
 mod digest;
 mod guards;
 mod marks;
@@ -16,6 +17,8 @@ mod request;
 mod review;
 #[cfg(test)]
 mod review_tests;
+mod risk;
+mod rules;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -36,8 +39,10 @@ use crate::model::{
 
 pub use blocked::{Blocked, BlockedReason, Candidate, Harm, Unproven};
 pub use build::plan;
-pub use refusal::{Note, Refusal};
+pub use cause::{Cause, Causes, LeftOut, Older};
+pub use refusal::{DeniedRisk, Note, Refusal};
 pub use review::{Altered, Difference, Gone, GoneWhy, Moved, review};
+pub use risk::{At, Risk, RiskAt, assess};
 pub use secret::{facts, sinks};
 
 /// What a description holds at most, as far as known (portkey-api.md 2.2), marks included.
@@ -73,6 +78,12 @@ pub struct PlanOptions {
     /// Dates of the files count as they did at this time, if it is past: what has become due since is left for later.
     /// Leases, transitions and the waiting for other runs go by the real time all the same.
     pub as_of: Option<Timestamp>,
+    /// Risks that are refused.
+    pub deny_risks: BTreeSet<Risk>,
+    /// The files as they were: what tells this change from what was so before.
+    pub base: Option<Desired>,
+    /// What is done about differences that the base had, too.
+    pub older: Older,
 }
 
 /// What somebody asks for by name.
@@ -150,6 +161,10 @@ pub struct Plan {
     pub seen: BTreeSet<KeyId>,
     /// What else a person should know.
     pub notes: Vec<Note>,
+    /// Whether a base tells the causes.
+    pub has_base: bool,
+    /// What is not done because it is drift.
+    pub left_out: LeftOut,
 }
 
 /// One key's change.
@@ -173,6 +188,10 @@ pub struct Change {
     pub request: Request,
     /// Whether this could be the key the tool runs with: such changes go last.
     pub running_key: bool,
+    /// What a reviewer should look at, in the order of the fields.
+    pub risks: Vec<RiskAt>,
+    /// What it comes of; for people, and never steers apply.
+    pub causes: Causes,
 }
 
 /// What is done to a key.
@@ -386,6 +405,18 @@ impl Plan {
     /// Whether apply would refuse, or a person must act first.
     pub fn needs_a_person(&self) -> bool {
         !self.refusals.is_empty() || !self.blocked.is_empty()
+    }
+
+    /// How many changes have each risk.
+    pub fn risks(&self) -> BTreeMap<Risk, usize> {
+        let mut counts = BTreeMap::new();
+        for change in &self.changes {
+            let risks: BTreeSet<Risk> = change.risks.iter().map(|found| found.risk).collect();
+            for risk in risks {
+                *counts.entry(risk).or_default() += 1;
+            }
+        }
+        counts
     }
 
     /// How many changes there are of an action.

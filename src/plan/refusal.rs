@@ -1,6 +1,8 @@
 //! Why nothing at all is written, and what else a person should know.
 
+use super::{At, Risk};
 use crate::model::{Escrowed, KeyAddress, OrganisationId};
+use crate::policy::Finding;
 
 /// Why nothing at all will be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +44,27 @@ pub enum Refusal {
         /// What.
         oddities: Vec<String>,
     },
+    /// A rule is broken, or a waiver is none.
+    Policy {
+        /// One at least, all of one code and one policy.
+        findings: Vec<Finding>,
+    },
+    /// Risks that the caller does not accept (`--deny-risk`).
+    DeniedRisks {
+        /// Each of them.
+        denied: Vec<DeniedRisk>,
+    },
+}
+
+/// A risk that the caller does not accept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeniedRisk {
+    /// The key.
+    pub address: KeyAddress,
+    /// The risk.
+    pub risk: Risk,
+    /// What it comes from.
+    pub at: At,
 }
 
 /// What else a person should know.
@@ -63,6 +86,11 @@ pub enum Note {
     ListUnstable,
     /// The escrow holds a secret that nothing in the files delivers.
     HeldWithoutKey(Escrowed),
+    /// A rule is broken that only warns.
+    Policy {
+        /// One at least, all of one code and one policy.
+        findings: Vec<Finding>,
+    },
     /// The escrow holds the live secret of a key, and nobody here can read it.
     RescueCopy(Escrowed),
     /// A new secret that was to be tried on the gateway, which takes no organisation keys (portkey-api.md 5).

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use super::{
-    Action, Asked, BlockedReason, Change, Commit, DESCRIPTION_LIMIT, Inputs, Reason, Request, build, marks,
-    request,
+    Action, Asked, BlockedReason, Causes, Change, Commit, DESCRIPTION_LIMIT, Inputs, Reason, Request, build,
+    marks, request,
 };
 use crate::diff::{Entry, FieldChange};
 use crate::handoff::{self, Facts, Next, Question, Rules, Standing, Stored, TRANSITION, Twins, Why, Wish};
@@ -155,6 +155,8 @@ fn blank(entry: &Entry<'_>, live: &LiveKey) -> Change {
         reason: None,
         request: Request::Delete { id: live.id.clone() },
         running_key: false,
+        risks: Vec::new(),
+        causes: Causes::default(),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+mod causes;
+
 use super::*;
 use crate::desired::parse_str;
 use crate::live::Live;

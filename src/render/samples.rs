@@ -9,7 +9,8 @@ use serde_json::json;
 
 use super::text::{Mode, PlanContext};
 use super::{Style, Verbosity};
-use crate::diagnostic::Place;
+use crate::desired::{Origin, RuleId, codes};
+use crate::diagnostic::{Place, Severity};
 use crate::diff::{FieldChange, UnresolvedName};
 use crate::model::{
     Amount, ConfigId, Delivery, Escrowed, KeyAddress, KeyCreate, KeyId, KeyKind, KeyUpdate, Mark, Mask,
@@ -17,9 +18,10 @@ use crate::model::{
     UsageLimits, WorkspaceId,
 };
 use crate::plan::{
-    Action, Blocked, BlockedReason, Candidate, Change, Commit, Harm, KeySnapshot, Note, Plan, Reason,
-    Refusal, Request, UnmentionedKey, Unproven, Waiting,
+    Action, At, Blocked, BlockedReason, Candidate, Causes, Change, Commit, DeniedRisk, Harm, KeySnapshot,
+    LeftOut, Note, Plan, Reason, Refusal, Request, Risk, UnmentionedKey, Unproven, Waiting,
 };
+use crate::policy::Finding;
 use crate::report::{ChangeReport, Changed, Failure, NotAttempted, Outcome, Repair, Report, Verdict};
 
 pub(super) const PLAIN: Style = Style { color: false, width: 100 };
@@ -83,6 +85,8 @@ pub(super) fn update(to: &str, line: usize, fields: Vec<FieldChange>) -> Change 
         written_scopes: Vec::new(),
         reason: None,
         running_key: false,
+        risks: Vec::new(),
+        causes: Causes::default(),
     }
 }
 
@@ -149,6 +153,8 @@ pub(super) fn create(to: &str, line: usize) -> Change {
         written_scopes: vec!["inference".to_owned(), "logs.write".to_owned()],
         reason: None,
         running_key: false,
+        risks: Vec::new(),
+        causes: Causes::default(),
     }
 }
 
@@ -170,6 +176,8 @@ pub(super) fn delete(to: &str, reason: Reason) -> Change {
         written_scopes: Vec::new(),
         reason: Some(reason),
         running_key: false,
+        risks: Vec::new(),
+        causes: Causes::default(),
     }
 }
 
@@ -347,6 +355,8 @@ pub(super) fn empty_plan() -> Plan {
         in_sync: 52,
         live_total: 60,
         notes: Vec::new(),
+        has_base: false,
+        left_out: LeftOut::default(),
     }
 }
 
@@ -437,6 +447,20 @@ pub(super) fn all_refusals() -> Vec<Refusal> {
         Refusal::PruneWithBlocked { blocked: 1 },
         Refusal::PruneOfUnstableList,
         Refusal::UnknownContract { oddities: vec!["keys have a field `colour`".to_owned()] },
+        Refusal::Policy { findings: vec![never_ends(1)] },
+        Refusal::Policy { findings: (1..=12).map(of_policy_file).collect() },
+        Refusal::Policy { findings: vec![waiver_trouble(codes::POLICY_WAIVER_EXPIRED)] },
+        Refusal::Policy { findings: vec![waiver_trouble(codes::POLICY_WAIVER_TOO_LONG)] },
+        Refusal::DeniedRisks {
+            denied: vec![
+                DeniedRisk {
+                    address: address("ws-payments/checkout"),
+                    risk: Risk::MintsKeys,
+                    at: At::Field("scopes"),
+                },
+                DeniedRisk { address: address("ws-research/spike-2025"), risk: Risk::Deleted, at: At::Key },
+            ],
+        },
     ]
 }
 
@@ -450,7 +474,33 @@ pub(super) fn all_notes() -> Vec<Note> {
         Note::RunningKeyUncertain { candidates: 0 },
         Note::RunningKeyUncertain { candidates: 3 },
         Note::ListUnstable,
+        Note::Policy { findings: (1..=12).map(never_ends).collect() },
+        Note::Policy { findings: vec![waiver_trouble(codes::POLICY_WAIVER_UNUSED)] },
     ]
+}
+
+fn never_ends(n: usize) -> Finding {
+    Finding {
+        origin: Origin::KeysFile,
+        rule: RuleId::ExpiryRequired,
+        code: RuleId::ExpiryRequired.code(),
+        severity: Severity::Error,
+        key: None,
+        place: Place { file: "keys.yaml".to_owned(), line: n, column: 5 },
+        inherited_by: None,
+        message: format!("`ws-payments/key-{n:02}` never ends"),
+        remedy: "write `expires_at:` in the key".to_owned(),
+        waiver: None,
+    }
+}
+
+fn of_policy_file(n: usize) -> Finding {
+    Finding { origin: Origin::PolicyFile { name: "org/policy.yaml".to_owned() }, ..never_ends(n) }
+}
+
+fn waiver_trouble(code: &'static str) -> Finding {
+    let message = "`expiry-required` is waived for `ws-payments/key-01`, which is in no file".to_owned();
+    Finding { code, message, ..never_ends(7) }
 }
 
 /// The plan of the story.
@@ -495,11 +545,17 @@ pub(super) fn story() -> Plan {
         in_sync: 44,
         ..empty_plan()
     };
+    assess(&mut plan);
     plan.unmentioned.push(UnmentionedKey {
         id: KeyId::new("9b02c7de-60f4-4d3f-8a61-0f2d7be3c1aa"),
         ..unmentioned("ws-research/spike-2025", true)
     });
     plan
+}
+
+/// Gives every change the risks that a real plan would.
+pub(super) fn assess(plan: &mut Plan) {
+    crate::plan::assess(&mut plan.changes, plan.now);
 }
 
 /// Everything that a plan can hold.
@@ -513,6 +569,7 @@ pub(super) fn full_plan() -> Plan {
     });
     plan.changes.push(delete("ws-zeta/gone", Reason::DeclaredAbsent));
     plan.changes.push(rotate("ws-zeta/turning", 130));
+    assess(&mut plan);
     plan.blocked = all_blocked();
     plan.refusals = all_refusals();
     plan.notes = all_notes();

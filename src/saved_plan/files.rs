@@ -45,6 +45,8 @@ impl FilesMeaning {
             sinks,
             escrow_recipients,
             keys,
+            // The keys are judged anew.
+            policies: _,
             // Where the files lie and whether all of them were read is not what they say.
             folder: _,
             complete: _,
@@ -107,6 +109,7 @@ fn entry(key: &DesiredKey, sinks: &BTreeMap<String, Sink>) -> Value {
         usage_reset_after,
         secret: wanted,
         field_places: _,
+        inherited: _,
     } = key;
     let is_absent = match presence {
         Presence::Present => false,

@@ -11,10 +11,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use crate::desired::{EXPLANATIONS, RuleId};
 use crate::model::{
     Amount, ConfigId, KeyId, KeyKind, Mask, OrganisationId, PeriodicReset, RateLimitType, RateLimitUnit,
     RotationPeriod, UsageType, UserId, WorkspaceId,
 };
+use crate::plan::Risk;
 
 /// A text that stands for no value of its kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,11 +91,32 @@ as_text! {
     SignedDuration: ToString::to_string, |text| text.parse().ok();
     Duration: |length| SignedDuration::try_from(*length).unwrap_or(SignedDuration::MAX).to_string(),
         |text| text.parse::<SignedDuration>().ok().and_then(|length| length.try_into().ok());
+    RuleId: |rule| rule.name().to_owned(), Self::parse;
+    Risk: |risk| risk.word().to_owned(), Self::parse;
     PathBuf: |path| path.to_string_lossy().into_owned(), |text| Some(text.into());
 }
 
-/// The fields that a reason can name.
-const FIELDS: [&str; 5] = ["type", "workspace_id", "user_id", "rotation_policy", "usage_reset_after"];
+/// The fields that a reason, a cause or a finding can name; codes of findings are known elsewhere.
+const FIELDS: [&str; 18] = [
+    "type",
+    "workspace_id",
+    "user_id",
+    "rotation_policy",
+    "usage_reset_after",
+    "name",
+    "description",
+    "scopes",
+    "rate_limits",
+    "usage_limits",
+    "metadata",
+    "config_id",
+    "allow_config_override",
+    "alert_emails",
+    "expires_at",
+    "mark",
+    "secret",
+    "key",
+];
 
 impl Form for &'static str {
     type Saved = String;
@@ -103,7 +126,14 @@ impl Form for &'static str {
     }
 
     fn restore(saved: String) -> Result<Self, Unfit> {
-        FIELDS.into_iter().find(|name| *name == saved).ok_or(Unfit { text: saved, kind: "a field" })
+        let codes = EXPLANATIONS.iter().map(|explanation| explanation.code);
+        let rules = RuleId::ALL.iter().map(|rule| rule.code());
+        FIELDS
+            .into_iter()
+            .chain(codes)
+            .chain(rules)
+            .find(|name| *name == saved)
+            .ok_or(Unfit { text: saved, kind: "a field" })
     }
 }
 
@@ -152,6 +182,21 @@ impl<T: Form + Ord> Form for BTreeSet<T> {
 
     fn restore(saved: Self::Saved) -> Result<Self, Unfit> {
         saved.into_iter().map(T::restore).collect()
+    }
+}
+
+impl<T: Form> Form for BTreeMap<&'static str, T> {
+    type Saved = BTreeMap<String, T::Saved>;
+
+    fn save(&self) -> Self::Saved {
+        self.iter().map(|(name, value)| ((*name).to_owned(), value.save())).collect()
+    }
+
+    fn restore(saved: Self::Saved) -> Result<Self, Unfit> {
+        saved
+            .into_iter()
+            .map(|(name, value)| Ok((<&'static str>::restore(name)?, T::restore(value)?)))
+            .collect()
     }
 }
 

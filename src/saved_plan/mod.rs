@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 use self::form::{Form, Unfit};
 use self::shapes::PlanForm;
-use crate::plan::{Absence, Contract, Plan, Prune};
+use crate::plan::{Absence, Contract, Plan, Prune, Risk};
 
 pub use files::{FilesMeaning, FilesMoved};
 
@@ -73,6 +73,10 @@ pub struct SavedOptions {
     pub prove: bool,
     /// `--self`, for the record: apply may run with another key.
     pub self_id: Option<String>,
+    /// `--deny-risk`.
+    pub deny_risks: Vec<Risk>,
+    /// `--policy`.
+    pub policy: Option<PathBuf>,
 }
 
 /// Why a file is no plan that can be applied.
@@ -144,6 +148,8 @@ struct OptionsForm {
     /// For the record: apply may run with another key.
     #[serde(rename = "self")]
     self_id: Option<String>,
+    deny_risks: Vec<String>,
+    policy: Option<String>,
 }
 
 /// What the keys files meant; reformatting them changes nothing here.
@@ -221,7 +227,7 @@ impl SavedPlan {
         }
         let FilesForm { names, settings, keys, scope_sets } = files;
         let files = FilesMeaning { names, settings, keys, scope_sets };
-        Ok(Self { tool_version, plan, options: SavedOptions::restore(options), files })
+        Ok(Self { tool_version, plan, options: SavedOptions::restore(options)?, files })
     }
 }
 
@@ -244,6 +250,8 @@ impl SavedOptions {
             secrets_file,
             prove,
             self_id,
+            deny_risks,
+            policy,
         } = self;
         OptionsForm {
             prune: *prune == Prune::Delete,
@@ -256,10 +264,12 @@ impl SavedOptions {
             secrets_file: secrets_file.as_ref().map(|path| path.to_string_lossy().into_owned()),
             verify_secrets: *prove,
             self_id: self_id.clone(),
+            deny_risks: deny_risks.save(),
+            policy: policy.save(),
         }
     }
 
-    fn restore(form: OptionsForm) -> Self {
+    fn restore(form: OptionsForm) -> Result<Self, Unfit> {
         let OptionsForm {
             prune,
             targets,
@@ -271,8 +281,10 @@ impl SavedOptions {
             secrets_file,
             verify_secrets,
             self_id,
+            deny_risks,
+            policy,
         } = form;
-        Self {
+        Ok(Self {
             prune: if prune { Prune::Delete } else { Prune::List },
             targets,
             max_deletes,
@@ -283,7 +295,9 @@ impl SavedOptions {
             secrets_file: secrets_file.map(PathBuf::from),
             prove: verify_secrets,
             self_id,
-        }
+            deny_risks: Form::restore(deny_risks)?,
+            policy: policy.map(PathBuf::from),
+        })
     }
 }
 

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::form::{Form, Unfit, form, said};
-use crate::diagnostic::Place;
+use crate::desired::{Origin, RuleId, Waiver};
+use crate::diagnostic::{Place, Severity};
 use crate::diff::{FieldChange, UnresolvedName};
 use crate::handoff::Why;
 use crate::model::{
@@ -21,9 +22,11 @@ use crate::model::{
     UserId, WorkspaceId,
 };
 use crate::plan::{
-    Action, Blocked, BlockedReason, Candidate, Change, Commit, Harm, KeySnapshot, Note, Plan, Reason,
-    Refusal, Request, UnmentionedKey, Unproven, Waiting,
+    Action, At, Blocked, BlockedReason, Candidate, Cause, Causes, Change, Commit, DeniedRisk, Harm,
+    KeySnapshot, LeftOut, Note, Plan, Reason, Refusal, Request, Risk, RiskAt, UnmentionedKey, Unproven,
+    Waiting,
 };
+use crate::policy::Finding;
 
 form! {
     /// The plan, for being shown again and compared. It is never carried out itself: apply plans anew.
@@ -40,6 +43,8 @@ form! {
         in_sync: usize,
         live_total: usize,
         notes: Vec<Note>,
+        has_base: bool,
+        left_out: LeftOut,
     }
     // What only the run that made the plan could use.
     else settled, seen
@@ -57,6 +62,8 @@ form! {
         reason: Option<Reason>,
         request: Request,
         running_key: bool,
+        risks: Vec<RiskAt>,
+        causes: Causes,
     }
 }
 
@@ -372,6 +379,8 @@ form! {
         PruneWithBlocked { blocked: usize },
         PruneOfUnstableList,
         UnknownContract { oddities: Vec<String> },
+        Policy { findings: Vec<Finding> },
+        DeniedRisks { denied: Vec<DeniedRisk> },
     }
 }
 
@@ -385,10 +394,72 @@ form! {
         HeldWithoutKey(held: Escrowed),
         RescueCopy(held: Escrowed),
         NotTried { address: KeyAddress },
+        Policy { findings: Vec<Finding> },
     }
 }
 
 form! {
     /// A live key that is in no file.
     struct UnmentionedForm of UnmentionedKey { id: KeyId, address: KeyAddress, prunable: bool }
+}
+
+form! {
+    /// What a reviewer should look at, and where.
+    struct RiskForm of RiskAt { risk: Risk, at: At }
+}
+
+form! {
+    /// What a risk comes from.
+    enum AtForm of At { Field(name: &'static str), Usage, Transition, Deliveries, Key }
+}
+
+form! {
+    /// What each part of a change comes of.
+    struct CausesForm of Causes { fields: BTreeMap<&'static str, Cause> }
+}
+
+form! {
+    /// What a part of a change comes of.
+    enum CauseForm of Cause { ThisChange, Drift, Due }
+}
+
+form! {
+    /// What was left out because it is drift.
+    struct LeftOutForm of LeftOut { keys: usize, fields: usize }
+}
+
+form! {
+    /// A risk that is refused.
+    struct DeniedForm of DeniedRisk { address: KeyAddress, risk: Risk, at: At }
+}
+
+form! {
+    /// A rule that a key breaks, or a waiver that is none.
+    struct FindingForm of Finding {
+        origin: Origin,
+        rule: RuleId,
+        code: &'static str,
+        severity: Severity,
+        key: Option<KeyAddress>,
+        place: Place,
+        inherited_by: Option<Place>,
+        message: String,
+        remedy: String,
+        waiver: Option<Waiver>,
+    }
+}
+
+form! {
+    /// Where a policy stands.
+    enum OriginForm of Origin { KeysFile, PolicyFile { name: String } }
+}
+
+form! {
+    /// How bad it is.
+    enum SeverityForm of Severity { Warning, Error }
+}
+
+form! {
+    /// One key is excepted from one rule, for a time.
+    struct WaiverForm of Waiver { rule: RuleId, key: String, reason: String, until: Timestamp, place: Place }
 }

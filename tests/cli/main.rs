@@ -13,6 +13,7 @@ mod emulating;
 mod harness;
 mod interrupting;
 mod leaks;
+mod policies;
 mod quickstart;
 mod reading;
 #[cfg(unix)]

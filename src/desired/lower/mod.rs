@@ -140,6 +140,7 @@ impl<'w> Lowering<'w> {
                 usage_reset_after,
                 secret,
                 field_places: self.field_places(&merged),
+                inherited: inherited(&merged),
             },
             name: name_entry.value.span,
             id: merged.get("id").map(|entry| entry.value.span),
@@ -434,6 +435,12 @@ impl<'w> Lowering<'w> {
         };
         merged.iter().filter_map(|field| place(&fields::KEY, field)).collect()
     }
+}
+
+/// The fields that are not the key's own.
+fn inherited(merged: &Map) -> BTreeSet<&'static str> {
+    let inherited = merged.iter().filter(|(_, entry)| entry.from.is_some());
+    inherited.filter_map(|(name, _)| fields::KEY.field(name)).map(|field| field.name).collect()
 }
 
 fn metadata(entry: &Entry, out: &mut Complaints) -> Setting<BTreeMap<String, Option<String>>> {

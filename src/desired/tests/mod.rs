@@ -3,6 +3,7 @@
 mod fences;
 mod keys;
 mod merging;
+mod policy;
 mod reading;
 mod tables;
 mod top;

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::super::fields::{KEY, ROOT, Shape, Table};
+use super::super::rules::{ANY_RULE, RULES, WAIVER};
 use super::*;
 
 /// Compares a generated file with the one in `docs/`; `UPDATE=1` writes it.
@@ -20,6 +21,7 @@ fn same_as_docs(name: &str, generated: &str) {
 #[test]
 fn the_schema_in_the_manual_is_the_one_of_the_code() {
     same_as_docs("keys.schema.json", &format!("{:#}\n", schema()));
+    same_as_docs("policy.schema.json", &format!("{:#}\n", policy_schema()));
 }
 
 #[test]
@@ -53,7 +55,7 @@ fn shape(wanted: &Shape) -> String {
         Shape::Fields(table) => format!("map: {}", table.what),
         Shape::MapOf(_, value) => format!("map of names to {}", shape(value)),
         Shape::OrNull(inner) => format!("{}, or `null`", shape(inner)),
-        Shape::AnyMap => "map".to_owned(),
+        Shape::WordOr(words, _) => format!("{}, or a map of settings", shape(&Shape::Choice(words))),
         Shape::Keys => "list of keys".to_owned(),
     }
 }
@@ -106,6 +108,9 @@ fn the_fields_in_the_manual_are_those_of_the_code() {
     for table in nested(&ROOT).into_iter().filter(|table| !table.heritable_only) {
         section(&mut page, &title(table), table);
     }
+    section(&mut page, "A rule of a policy", &Table { fields: ANY_RULE, ..RULES });
+    section(&mut page, "A waiver", &WAIVER);
+    page.push_str("\n[policy.md](policy.md) tells what each rule demands and which other settings it has.\n");
     let heritable: Vec<_> =
         KEY.fields.iter().filter(|field| field.heritable).map(|field| format!("`{}`", field.name)).collect();
     write!(page, "\n## `defaults` and templates\n\nMay hold {}.\n", heritable.join(", ")).unwrap();
@@ -132,6 +137,8 @@ fn every_code_has_a_test() {
         include_str!("fences.rs"),
         include_str!("keys.rs"),
         include_str!("merging.rs"),
+        include_str!("policy.rs"),
+        include_str!("../../policy/tests.rs"),
         include_str!("reading.rs"),
         include_str!("top.rs"),
     ]
@@ -152,6 +159,8 @@ fn the_schema_accepts_what_the_reader_accepts() {
         "workspaces": {"pay": "ws-pay"},
         "include": [{"files": "teams/*.yaml", "scopes": ["inference"]}],
         "templates": {"t": {"scopes": ["logs.view"], "secret": {"deliver_to": ["dir"]}}},
+        "policy": {"use": ["strict"], "rules": {"no-unlimited": "off", "expiry-within": {"longest": "90d"}},
+                   "waivers": [{"rule": "no-unlimited", "key": "pay/a", "reason": "why", "until": "2027-03-01"}]},
         "keys": [{"name": "a", "expires_at": "2027-01-01", "metadata": {"a": null}, "rate_limits": null,
                   "rotation_policy": {"rotation_period": "weekly", "key_transition_period": "24h"}}],
     });
@@ -166,6 +175,9 @@ fn the_schema_accepts_what_the_reader_accepts() {
         serde_json::json!({"keys": [{"nam": "a"}]}),
         serde_json::json!({"keys": [{"name": "a", "metadata": {"a": 1}}]}),
         serde_json::json!({"defaults": {"name": "a"}}),
+        serde_json::json!({"policy": {"rules": {"no-such-rule": "error"}}}),
+        serde_json::json!({"policy": {"rules": {"expiry-within": {"pattern": "a"}}}}),
+        serde_json::json!({"policy": {"waivers": [{"rule": "no-unlimited", "key": "pay/a", "until": "2027-03-01"}]}}),
     ] {
         assert!(!validator.is_valid(&wrong), "{wrong}");
     }

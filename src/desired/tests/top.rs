@@ -102,15 +102,6 @@ k.yaml:10:15 error invalid-sink-path: `file` has the unknown placeholder `{nam}`
 }
 
 #[test]
-fn a_policy_is_not_supported_yet() {
-    assert_eq!(check("version: 1\npolicy: {}\nkeys: []\n"), "");
-    insta::assert_snapshot!(check("version: 1\npolicy: {rules: []}\nkeys: []\n"), @r#"
-k.yaml:2:1 error not-supported-yet: `policy` is not supported yet
-  hint: remove its rules or write `policy: {}`
-"#);
-}
-
-#[test]
 fn several_files_are_one_root() {
     let said = load_files(&[
         ("a.yaml", "version: 1\nworkspaces: {pay: ws-pay}\nmanaged_by: us\nkeys: []\n"),

@@ -6,6 +6,7 @@
 mod error;
 mod plan;
 mod report;
+mod words;
 
 #[cfg(test)]
 mod tests;

@@ -6,10 +6,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::words::{CauseWord, RiskWord, cause_word};
 use super::{ActionWord, DeliveryDocument, ExplainedDocument, FormatVersion, PlaceDocument, VERSION};
 use crate::diff::FieldChange;
 use crate::model::{KeyAddress, Mark, RotationPolicy, UsageLimits};
-use crate::plan::{Action, Blocked, Change, Plan, Request, UnmentionedKey, Waiting};
+use crate::plan::{Action, Blocked, Causes, Change, Plan, Request, RiskAt, UnmentionedKey, Waiting};
 use crate::render::calls::calls;
 use crate::render::words;
 
@@ -29,6 +30,8 @@ pub(super) struct PlanDocument {
     /// The name of the key that read, if it is known.
     running_key: Option<String>,
     counts: Counts,
+    /// The risks that there are, each with the number of changes that have it.
+    risks: Vec<RiskCount>,
     writes: WritesDocument,
     /// What apply would do, by address.
     changes: Vec<ChangeDocument>,
@@ -44,6 +47,17 @@ pub(super) struct PlanDocument {
     notes: Vec<ExplainedDocument>,
     /// Entries whose live key is as they say.
     in_sync: usize,
+    /// What is not done because it is drift (`--only-changed`).
+    left_out: LeftOutDocument,
+}
+
+/// What is not done because it is drift.
+#[derive(Serialize, JsonSchema)]
+struct LeftOutDocument {
+    /// Keys of which nothing else is to be done.
+    keys: usize,
+    /// Fields of all keys that stay.
+    fields: usize,
 }
 
 /// Numbers of keys and changes.
@@ -99,6 +113,26 @@ struct ChangeDocument {
     deliver_to: Vec<DeliveryDocument>,
     /// Whether this could be the key that portkey-sync runs with.
     running_key: bool,
+    /// What a reviewer should look at.
+    risks: Vec<RiskDocument>,
+    /// What the change comes of, with `--base` or `--base-ref`; `mixed` if its fields have different causes. Null
+    /// if it is not known.
+    cause: Option<CauseWord>,
+}
+
+/// A risk of a change, and where it stands.
+#[derive(Serialize, JsonSchema)]
+struct RiskDocument {
+    risk: RiskWord,
+    /// The field that it comes from, as in the keys file; null for the key as a whole.
+    field: Option<&'static str>,
+}
+
+/// How many changes have a risk.
+#[derive(Serialize, JsonSchema)]
+struct RiskCount {
+    risk: RiskWord,
+    changes: usize,
 }
 
 /// One field of a key, before and after; null is unset.
@@ -108,6 +142,8 @@ struct FieldDocument {
     field: &'static str,
     before: Value,
     after: Value,
+    /// What the difference comes of; null if it is not known.
+    cause: Option<CauseWord>,
 }
 
 /// Why a change is made.
@@ -175,6 +211,8 @@ pub(super) fn document(plan: &Plan) -> PlanDocument {
         settled: _,
         seen: _,
         notes,
+        has_base: _,
+        left_out,
     } = plan;
     let writes = plan.writes();
     PlanDocument {
@@ -200,6 +238,11 @@ pub(super) fn document(plan: &Plan) -> PlanDocument {
             blocked: blocked.len(),
             unmentioned: unmentioned.len(),
         },
+        risks: plan
+            .risks()
+            .into_iter()
+            .map(|(risk, changes)| RiskCount { risk: risk.into(), changes })
+            .collect(),
         writes: WritesDocument {
             post: writes.post,
             put: writes.put,
@@ -213,12 +256,24 @@ pub(super) fn document(plan: &Plan) -> PlanDocument {
         unmentioned: unmentioned.iter().map(unmentioned_document).collect(),
         notes: notes.iter().map(|note| words::note(note).into()).collect(),
         in_sync: *in_sync,
+        left_out: LeftOutDocument { keys: left_out.keys, fields: left_out.fields },
     }
 }
 
 fn change(change: &Change) -> ChangeDocument {
-    let Change { address, place, action, before, fields, written_scopes: _, reason, request, running_key } =
-        change;
+    let Change {
+        address,
+        place,
+        action,
+        before,
+        fields,
+        written_scopes: _,
+        reason,
+        request,
+        running_key,
+        risks,
+        causes,
+    } = change;
     let KeyAddress { workspace, user, name } = address;
     let deliveries = match request {
         Request::Create { commit, .. } | Request::Deliver { commit, .. } | Request::Rotate { commit, .. } => {
@@ -234,7 +289,7 @@ fn change(change: &Change) -> ChangeDocument {
         action: (*action).into(),
         place: place.as_ref().map(Into::into),
         id: before.as_ref().map(|key| key.id.to_string()),
-        fields: fields.iter().map(|field| field_document(field, *action)).collect(),
+        fields: fields.iter().map(|field| field_document(field, *action, causes)).collect(),
         reason: reason.as_ref().map(|reason| {
             let (code, message) = words::reason(reason);
             ReasonDocument { code, message }
@@ -245,10 +300,15 @@ fn change(change: &Change) -> ChangeDocument {
             .collect(),
         deliver_to: deliveries.iter().map(Into::into).collect(),
         running_key: *running_key,
+        risks: risks
+            .iter()
+            .map(|RiskAt { risk, at }| RiskDocument { risk: (*risk).into(), field: at.field() })
+            .collect(),
+        cause: cause_word(causes),
     }
 }
 
-fn field_document(change: &FieldChange, action: Action) -> FieldDocument {
+fn field_document(change: &FieldChange, action: Action, causes: &Causes) -> FieldDocument {
     let (before, after) = match change {
         FieldChange::Name { before, after } | FieldChange::Description { before, after } => {
             (json!(before), json!(after))
@@ -276,7 +336,12 @@ fn field_document(change: &FieldChange, action: Action) -> FieldDocument {
         FieldChange::Mark { .. } => "mark",
         other => other.field(),
     };
-    FieldDocument { field, before: if action == Action::Create { Value::Null } else { before }, after }
+    FieldDocument {
+        field,
+        before: if action == Action::Create { Value::Null } else { before },
+        after,
+        cause: causes.of(field).map(Into::into),
+    }
 }
 
 fn mark(mark: &Mark) -> Value {

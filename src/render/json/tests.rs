@@ -41,6 +41,9 @@ fn every_code_is_documented() {
             assert!(docs.contains(&format!("`{code}`")), "docs/json.md does not know `{code}`");
         }
     }
+    for rule in crate::policy::rules() {
+        assert!(docs.contains(&format!("`{}`", rule.code)), "docs/json.md does not know `{}`", rule.code);
+    }
 }
 
 fn assert_valid(name: &str, document: &Value) {
@@ -153,10 +156,34 @@ fn fields_say_before_and_after_in_the_words_of_the_file() {
     assert_eq!(field("scopes")["before"], json!(["logs.list"]));
     assert_eq!(
         field("expires_at"),
-        json!({"field": "expires_at", "before": "2026-12-31T00:00:00Z", "after": null})
+        json!({"field": "expires_at", "before": "2026-12-31T00:00:00Z", "after": null, "cause": null})
     );
     assert_eq!(field("usage_limits")["after"]["credit_limit"], json!(2000));
     assert_eq!(field("mark")["after"], "[portkey-sync by=platform keep]");
+}
+
+#[test]
+fn a_change_says_its_risks_with_the_field_of_each_and_the_plan_counts_them() {
+    let document = read(&plan(&story()));
+    assert_eq!(
+        document["changes"][3]["risks"],
+        json!([
+            {"risk": "mints-keys", "field": "scopes"},
+            {"risk": "limit-loosened", "field": "usage_limits"},
+            {"risk": "expiry-removed", "field": "expires_at"},
+        ])
+    );
+    assert_eq!(document["changes"][4]["risks"], json!([]));
+    assert_eq!(document["changes"][8]["risks"], json!([{"risk": "deleted", "field": null}]));
+    assert_eq!(
+        document["risks"],
+        json!([
+            {"risk": "mints-keys", "changes": 1},
+            {"risk": "limit-loosened", "changes": 2},
+            {"risk": "expiry-removed", "changes": 1},
+            {"risk": "deleted", "changes": 1},
+        ])
+    );
 }
 
 #[test]

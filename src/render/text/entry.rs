@@ -3,8 +3,10 @@
 use super::PlanContext;
 use super::fields::{Field, Fields};
 use crate::diagnostic::Place;
+use crate::diff::FieldChange;
+use crate::handoff::TRANSITION;
 use crate::model::Delivery;
-use crate::plan::{Action, Blocked, Change, Commit, Reason, Waiting};
+use crate::plan::{Action, At, Blocked, Cause, Change, Commit, Reason, Request, Risk, Waiting};
 use crate::render::calls::calls;
 use crate::render::layout::{Role, clip, columns, hanging, pad, paragraph, spaces};
 use crate::render::words::{self, Explained};
@@ -24,6 +26,9 @@ const PLACES: usize = 76;
 /// Said of changes to what could be the running key.
 const RUNNING_KEY: &str = "(this could be the key that portkey-sync runs with, so it goes last)";
 
+/// Said of a new key while another one of its name is deleted.
+const REPLACED: &str = "another key of this name is deleted: new id, new secret, usage from 0";
+
 /// Something to show under a group's heading.
 pub(super) struct Entry {
     mark: char,
@@ -39,6 +44,8 @@ pub(super) struct Entry {
 enum Line {
     Field(Field),
     Remark(String),
+    /// A remark with what to look at right of it.
+    Warning(String, Vec<Risk>),
     Detail(String),
     Hint(String),
     /// As it is, however wide.
@@ -52,6 +59,8 @@ pub(super) struct Likeness {
     fields: Vec<Field>,
     sinks: Vec<String>,
     resets_usage: bool,
+    usage_risks: Vec<Risk>,
+    causes: Option<String>,
     running_key: bool,
 }
 
@@ -97,15 +106,45 @@ fn fields(change: &Change, context: &PlanContext<'_>, style: &Style) -> Vec<Fiel
             | Action::Rotate
             | Action::Delete => shown.of_update(field, change.action == Action::Adopt),
         })
+        .zip(&change.fields)
+        .map(|(field, of)| {
+            let risks = risks(change, At::Field(field.name));
+            field.with_risks(risks).with_cause(odd_cause(change, of))
+        })
         .collect()
 }
 
+/// What a field comes of, where that is not what the reader takes for granted: the rest of its entry is this change.
+fn odd_cause(change: &Change, field: &FieldChange) -> Option<Cause> {
+    let part = match field {
+        FieldChange::Mark { .. } => "mark",
+        other => other.field(),
+    };
+    change.causes.of(part).filter(|cause| change.causes.is_mixed() && *cause != Cause::ThisChange)
+}
+
+/// What stands at the right: the cause, the place.
+fn right_side(change: &Change) -> Option<String> {
+    let parts: Vec<String> =
+        words::causes(&change.causes).into_iter().chain(change.place.as_ref().map(place)).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// What to look at where this stands.
+fn risks(change: &Change, at: At) -> Vec<Risk> {
+    change.risks.iter().filter(|found| found.at == at).map(|found| found.risk).collect()
+}
+
 impl Likeness {
-    /// None for what is never folded: deletions, deliveries and recognised renames are named one by one.
+    /// None for what is never folded: deletions, deliveries, recognised renames and replacements are named one
+    /// by one.
     pub(super) fn of(change: &Change, context: &PlanContext<'_>, style: &Style) -> Option<Self> {
         if matches!(change.action, Action::Delete | Action::Deliver)
             || matches!(change.reason, Some(Reason::RenamedOutside | Reason::Accepted | Reason::Rotation(_)))
         {
+            return None;
+        }
+        if !risks(change, At::Key).is_empty() {
             return None;
         }
         let sink = |delivery: &Delivery| escape(delivery.sink.as_deref().unwrap_or("--secrets-file"));
@@ -116,6 +155,8 @@ impl Likeness {
                 .map(|commit| commit.deliveries.iter().map(sink).collect())
                 .unwrap_or_default(),
             resets_usage: matches!(change.reason, Some(Reason::UsageResetDue { .. })),
+            usage_risks: risks(change, At::Usage),
+            causes: words::causes(&change.causes),
             running_key: change.running_key,
         })
     }
@@ -129,13 +170,17 @@ impl Entry {
     /// One change.
     pub(super) fn of_change(change: &Change, context: &PlanContext<'_>, style: &Style) -> Self {
         let mut entry = Self::titled(change.action, name(&change.address.within_group()));
-        entry.place = change.place.as_ref().map(place);
+        entry.place = right_side(change);
         entry.body.extend(fields(change, context, style).into_iter().map(Line::Field));
         if let Some(commit) = commit(change) {
             let lines = commit.deliveries.iter().map(delivery).collect();
-            entry.body.push(Line::Field(Field { name: "deliver_to", lines }));
+            let field = Field::new("deliver_to", lines).with_risks(risks(change, At::Deliveries));
+            entry.body.push(Line::Field(field));
         }
         entry.add_reason(change);
+        if change.action == Action::Create && !risks(change, At::Key).is_empty() {
+            entry.body.push(Line::Warning(REPLACED.to_owned(), risks(change, At::Key)));
+        }
         if change.running_key {
             entry.body.push(Line::Remark(RUNNING_KEY.to_owned()));
         }
@@ -157,22 +202,31 @@ impl Entry {
             Reason::UsageResetDue { after, last } => {
                 let mut lines = vec![format!("set to 0, as usage_reset_after {after} asks")];
                 lines.extend(last.map(|last| format!("(it counts since {last})")));
-                self.body.push(Line::Field(Field { name: "usage", lines }));
+                let field = Field::new("usage", lines).with_risks(risks(change, At::Usage));
+                self.body.push(Line::Field(field));
             }
             Reason::Rotation(_) => {
+                if let Request::Rotate { transition, .. } = &change.request {
+                    let length = transition.unwrap_or(TRANSITION);
+                    let line = format!("the old secret works {} longer, then stops", words::span(length));
+                    let field = Field::new("transition", vec![line]);
+                    self.body.push(Line::Field(field.with_risks(risks(change, At::Transition))));
+                }
                 self.body.push(Line::Remark(format!("a new secret: {text}")));
             }
             Reason::Unfinished { .. } | Reason::RenamedOutside | Reason::Accepted => {
                 self.body.push(Line::Remark(format!("({text})")));
             }
             Reason::DeclaredAbsent | Reason::Pruned { .. } | Reason::LeftOver => {
-                let Some(key) = &change.before else { return self.body.push(Line::Remark(text)) };
+                let Some(key) = &change.before else {
+                    return self.body.push(Line::Warning(text, risks(change, At::Key)));
+                };
                 let end = match (&key.expires_at, key.status.as_str()) {
                     (Some(at), "expired") => format!("expired {at}"),
                     (Some(at), status) => format!("{}, expires {at}", escape(status)),
                     (None, status) => escape(status),
                 };
-                self.body.push(Line::Remark(format!("{text}; {end}")));
+                self.body.push(Line::Warning(format!("{text}; {end}"), risks(change, At::Key)));
                 let mut facts = escape(key.id.as_str());
                 if let Some(mask) = &key.mask {
                     facts.push_str(&format!("   {}", escape(mask.as_str())));
@@ -199,17 +253,18 @@ impl Entry {
 
     /// Several changes that are alike, with their names.
     pub(super) fn of_alike(alike: Likeness, count: usize, names: String) -> Self {
-        let Likeness { action, fields, sinks, resets_usage, running_key } = alike;
+        let Likeness { action, fields, sinks, resets_usage, usage_risks, causes, running_key } = alike;
         let adoption = action == Action::Adopt;
         let mut entry =
             Self::titled(action, if adoption { names.clone() } else { words::count(count, "key") });
+        entry.place = causes;
         entry.body.extend(fields.into_iter().map(Line::Field));
         if resets_usage {
             let lines = vec!["set to 0".to_owned()];
-            entry.body.push(Line::Field(Field { name: "usage", lines }));
+            entry.body.push(Line::Field(Field::new("usage", lines).with_risks(usage_risks)));
         }
         if !sinks.is_empty() {
-            entry.body.push(Line::Field(Field { name: "deliver_to", lines: vec![sinks.join(", ")] }));
+            entry.body.push(Line::Field(Field::new("deliver_to", vec![sinks.join(", ")])));
         }
         if !adoption {
             entry.body.push(Line::Remark(names));
@@ -283,16 +338,26 @@ impl Entry {
             out.push('\n');
         }
         for line in &self.body {
-            out.push_str(&line.draw(style));
+            out.push_str(&line.draw(places, style));
         }
         out
     }
 }
 
 impl Line {
-    fn draw(&self, style: &Style) -> String {
+    fn draw(&self, places: usize, style: &Style) -> String {
+        let text = self.text(style);
         match self {
-            Self::Field(Field { name, lines }) => {
+            Self::Field(Field { risks, .. }) | Self::Warning(_, risks) => {
+                beside_first_line(&text, risks, places.min(PLACES), style)
+            }
+            Self::Remark(_) | Self::Detail(_) | Self::Hint(_) | Self::Verbatim(_) => text,
+        }
+    }
+
+    fn text(&self, style: &Style) -> String {
+        match self {
+            Self::Field(Field { name, lines, risks: _ }) => {
                 let mut out = String::new();
                 for (index, line) in lines.iter().enumerate() {
                     let name = if index == 0 { *name } else { "" };
@@ -304,7 +369,7 @@ impl Line {
                 }
                 out
             }
-            Self::Remark(text) => paragraph(&spaces(FIELDS), text, style),
+            Self::Remark(text) | Self::Warning(text, _) => paragraph(&spaces(FIELDS), text, style),
             Self::Detail(text) => paragraph(&spaces(FIELDS + 2), text, style),
             Self::Hint(text) => {
                 let lead = format!("{}{} ", spaces(FIELDS), style.paint(Role::Hint, "hint:"));
@@ -313,4 +378,24 @@ impl Line {
             Self::Verbatim(text) => format!("{}{text}\n", spaces(FIELDS)),
         }
     }
+}
+
+/// The text with `! word, word` right of its first line; below it where there is no room.
+fn beside_first_line(text: &str, risks: &[Risk], column: usize, style: &Style) -> String {
+    if risks.is_empty() {
+        return text.to_owned();
+    }
+    let words: Vec<&str> = risks.iter().map(|risk| risk.word()).collect();
+    let words = style.paint(Role::Warning, &format!("! {}", words.join(", ")));
+    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+    let start = column.max(columns(first) + 2);
+    if start + columns(&words) <= style.columns() {
+        return format!("{}{words}\n{rest}", pad(first, start));
+    }
+    // The words end where the page ends, if the first line leaves room for that.
+    let start = style.columns().saturating_sub(columns(&words));
+    if start >= columns(first) + 2 {
+        return format!("{}{words}\n{rest}", pad(first, start));
+    }
+    format!("{text}{}{words}\n", spaces(VALUES))
 }

@@ -9,9 +9,9 @@ use super::limits;
 use super::texts;
 use crate::diff::FieldChange;
 use crate::model::{ConfigId, Mark, RotationPolicy};
-use crate::plan::Action;
+use crate::plan::{Action, Cause, Risk};
 use crate::render::layout::Role;
-use crate::render::words::span_ms;
+use crate::render::words::{self, span_ms};
 use crate::render::{Style, escape};
 
 /// One field: its name, and its lines beside and below it. Everything is escaped.
@@ -19,12 +19,32 @@ use crate::render::{Style, escape};
 pub(super) struct Field {
     pub(super) name: &'static str,
     pub(super) lines: Vec<String>,
+    /// What to look at, right of the first line.
+    pub(super) risks: Vec<Risk>,
+}
+
+impl Field {
+    pub(super) fn new(name: &'static str, lines: Vec<String>) -> Self {
+        Self { name, lines, risks: Vec::new() }
+    }
+
+    pub(super) fn with_risks(self, risks: Vec<Risk>) -> Self {
+        Self { risks, ..self }
+    }
+
+    /// Says what the field comes of, at the end of its first line.
+    pub(super) fn with_cause(mut self, cause: Option<Cause>) -> Self {
+        if let (Some(cause), Some(first)) = (cause, self.lines.first_mut()) {
+            first.push_str(&format!(" ({})", words::cause(cause)));
+        }
+        self
+    }
 }
 
 /// See [`super::field_in_words`].
 pub(super) fn in_words(change: &FieldChange, action: Action, style: &Style) -> String {
     let fields = Fields { style, scope_sets: &BTreeMap::new(), written_scopes: &[] };
-    let Field { name, lines } = match action {
+    let Field { name, lines, risks: _ } = match action {
         Action::Create => fields.of_create(change),
         Action::Adopt
         | Action::Update
@@ -56,7 +76,7 @@ impl Fields<'_> {
                 self.as_written(&all).join(", ")
             }
             FieldChange::RateLimits { after, .. } => {
-                return Field { name: change.field(), lines: after.iter().map(limits::rate_limit).collect() };
+                return Field::new(change.field(), after.iter().map(limits::rate_limit).collect());
             }
             FieldChange::UsageLimits { after, .. } => limits::usage(after.as_ref()),
             FieldChange::Metadata { after, .. } => after
@@ -74,7 +94,7 @@ impl Fields<'_> {
             FieldChange::RotationPolicy { after, .. } => rotation(after.as_ref()),
             FieldChange::Mark { after, .. } => visible(after),
         };
-        Field { name: change.field(), lines: vec![line] }
+        Field::new(change.field(), vec![line])
     }
 
     /// What changes of a live key. `alone` says that the mark is all that changes.
@@ -108,7 +128,7 @@ impl Fields<'_> {
             FieldChange::RotationPolicy { before, after } => self.rotation(before.as_ref(), after.as_ref()),
             FieldChange::Mark { before, after } => self.mark(before.as_ref(), after, alone),
         };
-        Field { name: change.field(), lines }
+        Field::new(change.field(), lines)
     }
 
     fn arrow(&self, before: &str, after: &str, unit: &str) -> String {

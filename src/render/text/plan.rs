@@ -6,7 +6,7 @@ use super::entry::{Entry, Likeness, name};
 use super::errors::explained;
 use super::{Mode, PlanContext};
 use crate::model::{KeyAddress, KeyId, OrganisationId};
-use crate::plan::{Action, Change, Plan, UnmentionedKey, Writes};
+use crate::plan::{Action, Change, LeftOut, Plan, Risk, UnmentionedKey, Writes};
 use crate::render::layout::{Role, pad, paragraph};
 use crate::render::words::{self, choose, count, some_of};
 use crate::render::{Style, Verbosity, escape};
@@ -109,6 +109,9 @@ impl Page<'_> {
             are(self.plan.unmentioned.len(), "live key")
         );
         let mut out = paragraph("", &text, self.style);
+        if self.plan.left_out != LeftOut::default() {
+            out.push_str(&paragraph("", &format!("Left out: {}.", left_out(self.plan.left_out)), self.style));
+        }
         if let Some(text) = self.would_prune() {
             out.push_str(&paragraph("", &text, self.style));
         }
@@ -270,6 +273,15 @@ impl Page<'_> {
         let total = plan.changes.len();
         let changes = if total == 0 { "no changes".to_owned() } else { count(total, "change") };
         rows.push((changes, counts.join(", ")));
+        let risks = plan.risks();
+        if !risks.is_empty() {
+            let word = |(risk, n): (&Risk, &usize)| match n {
+                1 => risk.word().to_owned(),
+                n => format!("{} {n}", risk.word()),
+            };
+            let words: Vec<String> = risks.iter().map(word).collect();
+            rows.push((count(risks.values().sum(), "risk"), words.join(", ")));
+        }
         if !plan.blocked.is_empty() {
             let n = plan.blocked.len();
             let others = match total {
@@ -285,6 +297,9 @@ impl Page<'_> {
         }
         if !plan.waiting.is_empty() {
             rows.push((format!("{} waiting", plan.waiting.len()), "due later; not a failure".to_owned()));
+        }
+        if plan.left_out != LeftOut::default() {
+            rows.push(("left out".to_owned(), left_out(plan.left_out)));
         }
         if total > 0 {
             let writes = plan.writes();
@@ -331,6 +346,16 @@ impl Page<'_> {
         }
         out
     }
+}
+
+/// What `--only-changed` leaves alone.
+fn left_out(left_out: LeftOut) -> String {
+    let LeftOut { keys, fields } = left_out;
+    format!(
+        "{} with nothing but drift, {} that drifted (--only-changed)",
+        count(keys, "key"),
+        count(fields, "field")
+    )
 }
 
 pub(super) fn address(address: &KeyAddress) -> String {

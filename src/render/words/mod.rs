@@ -6,11 +6,11 @@ mod refused;
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::diagnostic::Place;
 use crate::handoff::Why;
-use crate::plan::{Action, Reason};
+use crate::plan::{Action, Cause, Causes, Reason};
 use crate::report::{NotAttempted, Repair};
 
 pub(super) use blocked::blocked;
@@ -91,6 +91,21 @@ pub(super) const ACTIONS: [Action; 7] = [
     Action::Delete,
     Action::Adopt,
 ];
+
+/// What a difference comes of.
+pub(super) fn cause(cause: Cause) -> &'static str {
+    match cause {
+        Cause::ThisChange => "this change",
+        Cause::Drift => "drift",
+        Cause::Due => "due",
+    }
+}
+
+/// What a whole change comes of: `this change`, `this change and drift`; nothing if it is not known.
+pub(super) fn causes(causes: &Causes) -> Option<String> {
+    let words: Vec<&str> = causes.all().into_iter().map(cause).collect();
+    (!words.is_empty()).then(|| words.join(" and "))
+}
 
 /// Why a change is made, where its fields do not say it.
 pub(super) fn reason(reason: &Reason) -> (&'static str, String) {
@@ -211,6 +226,11 @@ pub(super) fn span_ms(ms: u64) -> String {
         // A day is 24h in the file's own examples, so days begin where hours become hard to read.
         .find(|(unit, name)| ms > 0 && ms.is_multiple_of(*unit) && (*name != "d" || ms > 2 * unit))
         .map_or_else(|| format!("{ms}ms"), |(unit, name)| format!("{}{name}", ms / unit))
+}
+
+/// [`span_ms`] of a duration.
+pub(super) fn span(length: SignedDuration) -> String {
+    span_ms(u64::try_from(length.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// How far ahead: `in 9 days`, `in 3 hours`.

@@ -1,7 +1,11 @@
 //! Why nothing is written at all, and what else a person should know.
 
+use std::collections::BTreeSet;
+
 use super::{Explained, choose, count};
-use crate::plan::{Note, Refusal};
+use crate::desired::{Origin, codes, explain, explain_rule};
+use crate::plan::{DeniedRisk, Note, Refusal, Risk};
+use crate::policy::Finding;
 
 pub(in crate::render) fn refusal(refusal: &Refusal) -> Explained {
     match refusal {
@@ -69,7 +73,85 @@ pub(in crate::render) fn refusal(refusal: &Refusal) -> Explained {
             )
         }
         .hint("use a newer portkey-sync, or leave out --strict-contract"),
+        Refusal::Policy { findings } => policy(findings, usize::MAX),
+        Refusal::DeniedRisks { denied } => {
+            let words: BTreeSet<Risk> = denied.iter().map(|denied| denied.risk).collect();
+            let words: Vec<&str> = words.into_iter().map(Risk::word).collect();
+            Explained {
+                details: denied.iter().map(denied_risk).collect(),
+                ..Explained::new(
+                    "denied-risk",
+                    format!(
+                        "{} that --deny-risk does not allow: {}",
+                        count(denied.len(), "risk"),
+                        words.join(", ")
+                    ),
+                )
+            }
+            .hint("change the files, or let somebody who may accept the risk apply them without that word")
+        }
     }
+}
+
+fn denied_risk(denied: &DeniedRisk) -> String {
+    let DeniedRisk { address, risk, at } = denied;
+    match at.field() {
+        Some(field) => format!("{address}: {risk}, by its {field}"),
+        None => format!("{address}: {risk}"),
+    }
+}
+
+/// So many findings that only warn are shown.
+const SHOWN_WARNINGS: usize = 10;
+
+/// Findings of one code and one policy.
+fn policy(findings: &[Finding], shown: usize) -> Explained {
+    let Some(first) = findings.first() else { return Explained::new("policy", "a policy is not kept") };
+    let place = match &first.origin {
+        Origin::KeysFile => "the root file".to_owned(),
+        Origin::PolicyFile { name } => name.clone(),
+    };
+    let (n, rule) = (findings.len(), first.rule.name());
+    let rule_info = explain_rule(first.code);
+    let message = match first.code {
+        codes::POLICY_WAIVER_EXPIRED => {
+            format!("{} in {place} {} ended", count(n, "waiver"), choose(n, "has", "have"))
+        }
+        codes::POLICY_WAIVER_TOO_LONG => {
+            format!("{} in {place} {} too far away", count(n, "waiver"), choose(n, "ends", "end"))
+        }
+        codes::POLICY_WAIVER_UNUSED => {
+            format!("{} in {place} {} nothing", count(n, "waiver"), choose(n, "excepts", "except"))
+        }
+        _ => format!("{} {} `{rule}` of {place}", count(n, "key"), choose(n, "breaks", "break")),
+    };
+    let mut details: Vec<String> = findings
+        .iter()
+        .take(shown)
+        .map(|finding| format!("{} ({})", finding.message, finding.place))
+        .collect();
+    if n > details.len() {
+        details.push(format!("and {} more, which portkey-sync validate shows", n - details.len()));
+    }
+    let explained = Explained { details, ..Explained::new(first.code, message) };
+    match rule_info {
+        None => match explain(first.code) {
+            Some(explanation) => explained.hint(as_hint(explanation.remedy)),
+            None => explained,
+        },
+        Some(_) if n == 1 => explained.hint(first.remedy.as_str()).hint(waiving(&place)),
+        Some(rule) => explained.hint(as_hint(rule.remedy)).hint(waiving(&place)),
+    }
+}
+
+/// The sentence of a manual as a fragment.
+fn as_hint(sentence: &str) -> String {
+    let mut chars = sentence.trim_end_matches('.').chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}
+
+fn waiving(place: &str) -> String {
+    format!("or except a key for a time: a waiver in {place}, with a reason and an end")
 }
 
 fn are(n: usize, noun: &str) -> String {
@@ -111,6 +193,7 @@ pub(in crate::render) fn note(note: &Note) -> Explained {
                 held.nonce
             ),
         ),
+        Note::Policy { findings } => policy(findings, SHOWN_WARNINGS),
         Note::RescueCopy(held) => Explained::new(
             "rescue-copy",
             format!(

@@ -2,9 +2,12 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use crate::desired::{Origin, RuleId};
+use crate::diagnostic::{Place, Severity};
 use crate::diff::{FieldChange, UnresolvedName};
 use crate::model::{KeyAddress, KeyId, Mark};
 use crate::plan::{Blocked, BlockedReason, Note, Plan, Reason, Refusal, UnmentionedKey};
+use crate::policy::Finding;
 use crate::render::samples::*;
 use crate::render::text::{self, PlanContext};
 use crate::render::{Style, Verbosity};
@@ -56,6 +59,20 @@ fn evil_plan() -> Plan {
         plan.blocked.push(Blocked { address: evil_address(), place: None, reason });
     }
     plan.refusals.push(Refusal::UnknownContract { oddities: vec![evil()] });
+    let finding = Finding {
+        origin: Origin::PolicyFile { name: evil() },
+        rule: RuleId::NamePattern,
+        code: RuleId::NamePattern.code(),
+        severity: Severity::Error,
+        key: Some(evil_address()),
+        place: Place { file: evil(), line: 1, column: 1 },
+        inherited_by: None,
+        message: evil(),
+        remedy: evil(),
+        waiver: None,
+    };
+    plan.refusals.push(Refusal::Policy { findings: vec![finding.clone()] });
+    plan.notes.push(Note::Policy { findings: vec![finding] });
     plan.notes.push(Note::UnknownToThisVersion(evil()));
     plan.unmentioned.push(UnmentionedKey { id: KeyId::new(EVIL), address: evil_address(), prunable: true });
     plan.running_key = Some(evil());

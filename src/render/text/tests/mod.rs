@@ -4,4 +4,5 @@ mod diagnostics;
 mod hostile;
 mod moved;
 mod plan;
+mod refusals;
 mod report;

@@ -1,11 +1,13 @@
 use crate::diff::FieldChange;
-use crate::plan::{Change, Plan};
+use crate::plan::{Cause, Causes, Change, LeftOut, Plan, Reason};
 use crate::render::samples::*;
 use crate::render::text::{self, Mode, PlanContext};
 use crate::render::{Style, Verbosity};
 
 fn show(plan: &Plan) -> String {
-    text::plan(plan, &context(&scope_sets()), &PLAIN)
+    let mut plan = plan.clone();
+    assess(&mut plan);
+    text::plan(&plan, &context(&scope_sets()), &PLAIN)
 }
 
 #[test]
@@ -19,10 +21,10 @@ organisation
 
 ws-payments
   ~ update   checkout                                                       keys.yaml:27
-      scopes          + workspace_service_api_keys.create
+      scopes          + workspace_service_api_keys.create                   ! mints-keys
                       - logs.list
-      usage_limits    credit_limit 500 -> 2000 USD
-      expires_at      2026-12-31T00:00:00Z -> never
+      usage_limits    credit_limit 500 -> 2000 USD                          ! limit-loosened
+      expires_at      2026-12-31T00:00:00Z -> never                         ! expiry-removed
 
   + create   checkout-eu                                                    keys.yaml:41
       description     "Checkout, Europe"
@@ -51,14 +53,15 @@ ws-research
       rate_limits     1000 -> 100 requests per minute
 
   < reset    search-index                                                   keys.yaml:93
-      usage           set to 0, as usage_reset_after 2026-11-22T10:00:00Z asks
+      usage           set to 0, as usage_reset_after 2026-11-22T10:00:00Z asks  ! limit-loosened
                       (it counts since 2026-11-01T00:00:00Z)
 
   - delete   spike-2025
-      in no file, and its mark says `by=platform`; expired 2026-01-31T00:00:00Z
+      in no file, and its mark says `by=platform`; expired 2026-01-31T00:00:00Z  ! deleted
         9b02c7de-60f4-4d3f-8a61-0f2d7be3c1aa   Xk*****7Qz   last changed 2026-11-20T16:02:11Z
 
 9 changes      1 create, 1 deliver, 2 update, 1 reset, 1 delete, 3 adopt
+5 risks        mints-keys, limit-loosened 2, expiry-removed, deleted
 1 blocked      the 9 changes do not wait for it
 1 waiting      due later; not a failure
 10 writes      1 POST, 8 PUT, 1 DELETE; then reads to verify
@@ -84,10 +87,11 @@ fn every_kind_of_field_is_shown_in_its_own_words() {
           description     "Checkout" -> "Checkout, production"
           scopes          + inference (completions.write, prompts.render), logs.write
                           - logs.list
-          rate_limits     1000 -> 0 (unlimited) requests per minute
+                          ! gains-read, gains-write
+          rate_limits     1000 -> 0 (unlimited) requests per minute           ! limit-removed, unlimited
                           - 5 tokens per day
                           + 1 token per rpq
-          usage_limits    credit_limit 500 -> 2000 USD
+          usage_limits    credit_limit 500 -> 2000 USD                          ! limit-loosened
                           alert_threshold 400 USD -> none
                           periodic_reset monthly -> none
                           periodic_reset_days none -> 30
@@ -106,13 +110,14 @@ fn every_kind_of_field_is_shown_in_its_own_words() {
           allow_config_override  true -> false
           alert_emails    + c@example.com
                           - a@example.com
-          expires_at      2026-12-31T00:00:00Z -> never
+          expires_at      2026-12-31T00:00:00Z -> never                         ! expiry-removed
           rotation_policy rotation_period weekly -> monthly
                           key_transition_period 30m -> 24h
           description     [portkey-sync by=platform] -> [portkey-sync by=platform keep] at the end
           (this could be the key that portkey-sync runs with, so it goes last)
 
     1 change       1 update
+    6 risks        gains-read, gains-write, limit-loosened, limit-removed, unlimited, expiry-removed
     1 write        1 PUT; then reads to verify
     left alone     52 keys are as declared
     Nothing was written. Apply exactly this: portkey-sync apply --prune --expect-plan 7f3a9c2e41d05b88
@@ -268,61 +273,6 @@ Nothing was written.
 }
 
 #[test]
-fn every_refusal_and_note_says_what_to_do() {
-    let plan = Plan { refusals: all_refusals(), notes: all_notes(), ..empty_plan() };
-    insta::assert_snapshot!(show(&plan), @"
-    organisation a1b2c3d4, read with key `ci-plan`: 60 live keys, 52 in keys.yaml
-
-    note: this machine's clock is 73 s behind the server's; the plan goes by the server's
-    note: newer than this version of portkey-sync: keys have a field `colour`
-    note: the escrow holds a secret (Xk*****7Qz) for payments/checkout, issued 2026-11-22T09:00:00Z,
-          which nothing in these files delivers; once nobody needs it, delete escrow/k7m2.json in the
-          work folder
-    note: escrow/k7m2.json in the work folder holds the undelivered secret (Xk*****7Qz) of
-          payments/checkout, encrypted; with --age-identity PATH this run would deliver it, without the
-          key gets another one
-    note: the gateway takes no organisation keys, so the new secret of organisation/ci is not tried
-    note: no live key looks like the one that portkey-sync runs with, so none is spared; --self ID names
-          it
-    note: any of 3 keys could be the one that portkey-sync runs with; all are spared; --self ID names it
-    note: the pages of the list of keys did not agree, three times; no key is taken for absent
-
-    no changes
-    left alone     52 keys are as declared
-
-    refused: the files are for organisation `ffff0000-1111`, the running key is of `a1b2c3d4-5e6f`
-    hint: run with a key of that organisation, or correct `organisation:` in the root file
-
-    refused: the files are for organisation `ffff0000-1111`, and no live key says which one this is
-    hint: run with a key of that organisation, or correct `organisation:` in the root file
-
-    refused: 12 deletions are planned, and at most 5 are allowed
-    hint: if all of them are meant: --max-deletes 12
-
-    refused: 1 change is planned, and at most 0 are allowed
-    hint: if all of them are meant: --max-changes 1
-
-    refused: --prune deletes keys that carry our mark, and without `managed_by:` none does
-    hint: add `managed_by: NAME` to the root file and apply once without --prune
-
-    refused: --prune needs the whole of the files: with a part, keys of the rest look as if in no file
-    hint: leave out --target, and name the root file with all that it includes
-
-    refused: --prune waits while 1 entry is blocked: a key in no file could be the one that is meant
-    hint: settle what is blocked, or apply without --prune first
-
-    refused: --prune needs a list of keys whose pages agree, and three times they did not
-    hint: plan again once nobody else is changing keys
-
-    refused: the service answered something that this version does not know
-      keys have a field `colour`
-    hint: use a newer portkey-sync, or leave out --strict-contract
-
-    Nothing was written, and apply would refuse.
-    ");
-}
-
-#[test]
 fn equal_changes_to_many_keys_are_one_entry_that_v_unfolds() {
     let faster = |to: &str| {
         update(
@@ -341,18 +291,19 @@ fn equal_changes_to_many_keys_are_one_entry_that_v_unfolds() {
 
     several workspaces
       ~ update   13 keys
-          rate_limits     10 -> 20 requests per minute
+          rate_limits     10 -> 20 requests per minute                          ! limit-loosened
           ws-a 9, ws-b 4: app-1, app-2, app-3 and 10 more (-v)
 
     ws-b
       < reset    3 keys
-          usage           set to 0
+          usage           set to 0                                              ! limit-loosened
           reset-1, reset-2, reset-3
 
       = adopt    seen-01, seen-02, seen-03 and 9 more (-v)
           description     + [portkey-sync by=platform] at the end, nothing else
 
     28 changes     13 update, 3 reset, 12 adopt
+    16 risks       limit-loosened 16
     28 writes      28 PUT; then reads to verify
     left alone     52 keys are as declared
     Nothing was written. Apply exactly this: portkey-sync apply --prune --expect-plan 7f3a9c2e41d05b88
@@ -368,7 +319,7 @@ fn equal_changes_to_many_keys_are_one_entry_that_v_unfolds() {
 
 #[test]
 fn what_is_lost_for_good_is_named_key_by_key() {
-    let gone = |n| delete(&format!("ws-a/gone-{n}"), crate::plan::Reason::DeclaredAbsent);
+    let gone = |n| delete(&format!("ws-a/gone-{n}"), Reason::DeclaredAbsent);
     let shown = show(&Plan { changes: (1..=20).map(gone).collect(), ..empty_plan() });
     for n in 1..=20 {
         assert!(shown.contains(&format!("- delete   gone-{n}\n")), "{n}: {shown}");
@@ -421,7 +372,7 @@ fn a_plan_of_one_is_in_the_singular() {
 
     ws-a
       < reset    one                                                            keys.yaml:3
-          usage           set to 0, as usage_reset_after 2026-11-22T10:00:00Z asks
+          usage           set to 0, as usage_reset_after 2026-11-22T10:00:00Z asks  ! limit-loosened
                           (it counts since 2026-11-01T00:00:00Z)
 
       ? blocked  two                                                            keys.yaml:74
@@ -430,6 +381,7 @@ fn a_plan_of_one_is_in_the_singular() {
                 then say `absent: true`
 
     1 change       1 reset
+    1 risk         limit-loosened
     1 blocked      the change does not wait for it
     1 write        1 PUT; then reads to verify
     left alone     1 key is as declared; 1 live key is in no file (-v lists them)
@@ -514,8 +466,11 @@ fn a_narrow_terminal_gets_the_same_plan_in_more_lines() {
       ~ update   checkout                           keys.yaml:27
           scopes          + workspace_service_api_keys.create
                           - logs.list
+                          ! mints-keys
           usage_limits    credit_limit 500 -> 2000 USD
+                          ! limit-loosened
           expires_at      2026-12-31T00:00:00Z -> never
+                          ! expiry-removed
 
       + create   checkout-eu                        keys.yaml:41
           description     "Checkout, Europe"
@@ -543,6 +498,7 @@ fn a_narrow_terminal_gets_the_same_plan_in_more_lines() {
                 ids above
 
     2 changes      1 create, 1 update
+    3 risks        mints-keys, limit-loosened, expiry-removed
     1 blocked      the 2 changes do not wait for it
     1 waiting      due later; not a failure
     3 writes       1 POST, 2 PUT; then reads to verify
@@ -591,4 +547,65 @@ fn colour_changes_nothing_but_colour() {
 fn no_line_ends_with_a_space() {
     let shown = show(&full_plan());
     assert!(shown.lines().all(|line| !line.ends_with(' ')), "{shown}");
+}
+
+#[test]
+fn a_change_says_what_it_comes_of_and_each_field_where_that_is_mixed() {
+    let mut changes = vec![
+        update(
+            "ws-a/mixed",
+            7,
+            all_fields().into_iter().filter(|field| field.field() != "metadata").take(5).collect(),
+        ),
+        create("ws-a/new", 12),
+        delete("ws-a/old", Reason::DeclaredAbsent),
+        reset("ws-a/spent", 20),
+    ];
+    changes[0].causes.fields = all_fields().iter().map(|field| (field.field(), Cause::ThisChange)).collect();
+    changes[0].causes.fields.insert("rate_limits", Cause::Drift);
+    changes[1].causes = Causes::whole(Cause::ThisChange);
+    changes[2].causes = Causes::whole(Cause::Drift);
+    changes[3].causes = Causes::whole(Cause::Due);
+    let plan = Plan { changes, left_out: LeftOut { keys: 1, fields: 2 }, ..empty_plan() };
+    insta::assert_snapshot!(show(&plan), @r#"
+organisation a1b2c3d4, read with key `ci-plan`: 60 live keys, 52 in keys.yaml
+
+ws-a
+  ~ update   mixed                                                this change and drift, keys.yaml:7
+      name            checkout-old -> checkout
+      description     "Checkout" -> "Checkout, production"
+      scopes          + completions.write, logs.write, prompts.render  ! gains-read, gains-write
+                      - logs.list
+      rate_limits     1000 -> 0 (unlimited) requests per minute (drift)  ! limit-removed, unlimited
+                      - 5 tokens per day
+                      + 1 token per rpq
+      usage_limits    credit_limit 500 -> 2000 USD                ! limit-loosened
+                      alert_threshold 400 USD -> none
+                      periodic_reset monthly -> none
+                      periodic_reset_days none -> 30
+
+  + create   new                                                  this change, keys.yaml:12
+      description     "Checkout, Europe"
+      scopes          inference (completions.write, prompts.render), logs.write
+      rate_limits     100 requests per minute
+      usage_limits    500 USD monthly, alert at 400 USD
+      metadata        environment=prod, team="payments and more"
+      expires_at      2027-06-30T00:00:00Z
+      deliver_to      dir: secrets/ws-a/new
+
+  - delete   old                                                  drift
+      the file says `absent: true`; expired 2026-01-31T00:00:00Z  ! deleted
+        9b02c7de-60f4-4d3f-8a61-0f2d7be3c1aa   Xk*****7Qz   last changed 2026-11-20T16:02:11Z
+
+  < reset    spent                                                due, keys.yaml:20
+      usage           set to 0, as usage_reset_after 2026-11-22T10:00:00Z asks  ! limit-loosened
+                      (it counts since 2026-11-01T00:00:00Z)
+
+4 changes      1 create, 1 update, 1 reset, 1 delete
+7 risks        gains-read, gains-write, limit-loosened 2, limit-removed, unlimited, deleted
+left out       1 key with nothing but drift, 2 fields that drifted (--only-changed)
+5 writes       1 POST, 3 PUT, 1 DELETE; then reads to verify
+left alone     52 keys are as declared
+Nothing was written. Apply exactly this: portkey-sync apply --prune --expect-plan 7f3a9c2e41d05b88
+"#);
 }

@@ -1,0 +1,80 @@
+//! The files as they were: another file, or a git revision.
+
+use std::path::{Path, PathBuf};
+
+use crate::desired::{Desired, FileArgument, Loaded, Revision, load, load_revision};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::render;
+
+use super::args::{BaseArgs, GlobalArgs, PlanningArgs};
+use super::exit::Exit;
+use super::failure::CommandError;
+use super::output::Output;
+
+/// Reads the base, if there is one.
+pub(super) fn read(global: &GlobalArgs, args: &BaseArgs) -> Result<Option<Loaded>, CommandError> {
+    if let Some(rev) = &args.base_ref {
+        let files: Vec<FileArgument> = global.files.iter().cloned().map(FileArgument::from).collect();
+        let loaded =
+            Revision::open(rev, &folder(&global.files)).and_then(|base| load_revision(&files, &base));
+        return loaded.map(Some).map_err(|error| {
+            let hint = error.hint();
+            CommandError::new(error).code("base").maybe_hint(hint)
+        });
+    }
+    if args.base.is_empty() {
+        return Ok(None);
+    }
+    let files: Vec<FileArgument> = args.base.iter().cloned().map(FileArgument::from).collect();
+    Ok(Some(load(&files, &mut std::io::empty())))
+}
+
+/// The base as the plan needs it. One with errors tells nothing: its complaints are shown, and the plan is made
+/// without causes, unless it depends on them.
+pub(super) fn desired(
+    global: &GlobalArgs,
+    args: &PlanningArgs,
+    output: &Output,
+) -> Result<Option<Desired>, CommandError> {
+    let Some(loaded) = read(global, &args.base)? else { return Ok(None) };
+    if loaded.desired.is_some() {
+        return Ok(loaded.desired);
+    }
+    complain(&loaded, output);
+    if args.only_changed {
+        return Err(CommandError::message("the base has errors, so what this change does cannot be told")
+            .code("base")
+            .hint("leave out --only-changed, or name a base without errors"));
+    }
+    output.complain(
+        "warning: the base has errors, so the plan does not say what is this change and what is drift\n",
+    );
+    Ok(None)
+}
+
+/// Shows the errors of a base.
+pub(super) fn complain(loaded: &Loaded, output: &Output) {
+    let is_error = |diagnostic: &&Diagnostic| diagnostic.severity == Severity::Error;
+    let errors: Vec<Diagnostic> = loaded.diagnostics.iter().filter(is_error).cloned().collect();
+    output.complain(&render::text::diagnostics(&errors, &loaded.sources, &output.stderr));
+}
+
+/// A command that acts on keys by name has no use for a base.
+pub(super) fn refuse(args: &PlanningArgs) -> Result<(), CommandError> {
+    if args.base.base.is_empty() && args.base.base_ref.is_none() {
+        return Ok(());
+    }
+    Err(CommandError::message("--base and --base-ref are for plan, apply and validate")
+        .code("usage")
+        .exit(Exit::Usage))
+}
+
+/// A folder of the repository: that of the first keys file which is still there.
+fn folder(files: &[PathBuf]) -> PathBuf {
+    let of = |file: &PathBuf| {
+        let folder = if file.is_dir() { file.as_path() } else { file.parent().unwrap_or(Path::new("")) };
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        folder.is_dir().then(|| folder.to_owned())
+    };
+    files.iter().find_map(of).unwrap_or_else(|| PathBuf::from("."))
+}

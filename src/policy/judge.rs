@@ -1,0 +1,228 @@
+//! One rule, one key: is it kept?
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Finding;
+use crate::desired::{Demand, DesiredKey, Limits, Origin, Policy, Presence, Rule};
+use crate::model::{KeyAddress, KeyKind, RotationPeriod, Setting};
+use crate::scopes::{Privilege, privilege};
+
+/// How a key breaks a rule.
+struct Breach {
+    /// The field that breaks it, if the file has it.
+    field: &'static str,
+    message: String,
+    remedy: String,
+}
+
+/// What the keys break, in the order of keys and rules.
+pub(super) fn findings(policy: &Policy, keys: &[DesiredKey], now: Timestamp) -> Vec<Finding> {
+    let present = keys.iter().filter(|key| key.presence == Presence::Present);
+    present
+        .flat_map(|key| policy.rules.iter().map(move |rule| (key, rule)))
+        .filter(|(key, rule)| is_for(rule, key))
+        .filter_map(|(key, rule)| Some(finding(policy, rule, key, breach(policy, rule, key, now)?)))
+        .collect()
+}
+
+fn finding(policy: &Policy, rule: &Rule, key: &DesiredKey, breach: Breach) -> Finding {
+    let own = key.field_places.get("name").unwrap_or(&key.place);
+    let place = key.field_places.get(breach.field).unwrap_or(own);
+    let id = rule.demand.rule();
+    Finding {
+        origin: policy.origin.clone(),
+        rule: id,
+        code: id.code(),
+        severity: rule.severity,
+        key: Some(key.address.clone()),
+        place: place.clone(),
+        inherited_by: key.inherited.contains(breach.field).then(|| own.clone()),
+        message: breach.message,
+        remedy: breach.remedy,
+        waiver: None,
+    }
+}
+
+/// Whether the rule is for keys of this type and workspace.
+fn is_for(rule: &Rule, key: &DesiredKey) -> bool {
+    let kinds_of_its_own = match &rule.demand {
+        // Organisation keys call no models.
+        Demand::Limits(_) if rule.kinds.is_none() => key.kind != KeyKind::OrganisationService,
+        _ => true,
+    };
+    kinds_of_its_own
+        && rule.kinds.as_ref().is_none_or(|kinds| kinds.contains(&key.kind))
+        && rule.workspaces.as_ref().is_none_or(|globs| match &key.workspace {
+            None => false,
+            // A workspace has a slug and a UUID, and without the service nobody can tell which belong together. A
+            // rule that names slugs only must not be escaped by writing the UUID.
+            Some(workspace) => {
+                let is_slug = |text: &str| text.starts_with("ws-") || text.contains(['*', '?', '[', '{']);
+                let is_comparable = globs.texts().any(|text| is_slug(text) == is_slug(workspace));
+                globs.matches(workspace) || !is_comparable
+            }
+        })
+}
+
+/// The names under which a policy may speak of a key. The alias of a workspace counts only beside the keys:
+/// a policy file must not depend on what the keys files call a workspace.
+pub(super) fn names(origin: &Origin, key: &DesiredKey) -> Vec<String> {
+    let plain = KeyAddress { workspace: key.workspace.clone(), ..key.address.clone() }.to_string();
+    match origin {
+        Origin::KeysFile => vec![key.address.to_string(), plain],
+        Origin::PolicyFile { .. } => vec![plain],
+    }
+}
+
+fn breach(policy: &Policy, rule: &Rule, key: &DesiredKey, now: Timestamp) -> Option<Breach> {
+    let spec = &key.spec;
+    let address = &key.address;
+    let found =
+        |field, message: String, remedy: &str| Some(Breach { field, message, remedy: remedy.to_owned() });
+    match &rule.demand {
+        Demand::AlertEmail => match spec.alert_emails.value() {
+            Some(_) => None,
+            None => found(
+                "alert_emails",
+                format!("nobody gets mail about `{address}`"),
+                "write `alert_emails: [ops@example.com]`, in the key or in the defaults",
+            ),
+        },
+        Demand::Description(pattern) => match spec.description.value() {
+            Some(text) if pattern.matches(text) => None,
+            Some(_) => found(
+                "description",
+                format!("the description of `{address}` does not match `{}`", pattern.as_str()),
+                "write a description that matches",
+            ),
+            None => found(
+                "description",
+                format!("`{address}` has no description, which is to match `{}`", pattern.as_str()),
+                "write `description:` in the key",
+            ),
+        },
+        Demand::Name(pattern) if pattern.matches(&address.name) => None,
+        Demand::Name(pattern) => found(
+            "name",
+            format!("the name of `{address}` does not match `{}`", pattern.as_str()),
+            "rename it; with `renamed_from` the key keeps its id and its secret",
+        ),
+        Demand::Expiry => endless(key),
+        Demand::ExpiryWithin(longest) => match spec.expires_at.value() {
+            None => endless(key),
+            Some(end) => within(key, *end, *longest, now),
+        },
+        Demand::Limits(limits) => without_limits(key, *limits),
+        Demand::MintsKeysOnly(allowed) => {
+            let minting = held(key, |scope| privilege(scope) == Privilege::MintsKeys);
+            if minting.is_empty() || names(&policy.origin, key).iter().any(|name| allowed.matches(name)) {
+                return None;
+            }
+            found(
+                "scopes",
+                format!("`{address}` can come by any scope, because it has {}", minting.join(", ")),
+                "remove what makes, changes or rotates keys, or have the key listed in the rule `mints-keys-only`",
+            )
+        }
+        Demand::ScopesForbidden(forbidden) => {
+            let held = held(key, |scope| forbidden.matches(scope));
+            if held.is_empty() {
+                return None;
+            }
+            let message = format!("`{address}` has {}, which must not be", held.join(", "));
+            found("scopes", message, "remove it from the key, or from the set or template that it comes with")
+        }
+        Demand::NoUnlimited => {
+            let limit = spec.rate_limits.value()?.iter().find(|limit| limit.value == 0)?;
+            let message = format!(
+                "the limit of `{address}` on {} ({}) is 0, which means unlimited",
+                limit.kind, limit.unit
+            );
+            found("rate_limits", message, "write a limit above 0, or remove the entry")
+        }
+        Demand::SecretAge(longest) => old_secret(key, *longest),
+    }
+}
+
+/// The scopes of a key for which this holds, in backticks.
+fn held(key: &DesiredKey, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    let scopes = key.spec.scopes.iter().flatten();
+    scopes.filter(|scope| wanted(scope)).map(|scope| format!("`{scope}`")).collect()
+}
+
+fn endless(key: &DesiredKey) -> Option<Breach> {
+    let address = &key.address;
+    let message = match key.spec.expires_at {
+        Setting::Set(_) => return None,
+        Setting::Clear => format!("`{address}` never ends"),
+        Setting::Unmanaged => format!("the file does not say when `{address}` ends"),
+    };
+    Some(Breach { field: "expires_at", message, remedy: "write `expires_at:` in the key".to_owned() })
+}
+
+fn within(key: &DesiredKey, end: Timestamp, longest: SignedDuration, now: Timestamp) -> Option<Breach> {
+    // An end beyond what a clock can say allows all.
+    let latest = now.checked_add(longest).ok()?;
+    (end > latest).then(|| Breach {
+        field: "expires_at",
+        message: format!("`{}` ends {end}, which is more than {} from now", key.address, days(longest)),
+        remedy: format!("write `expires_at: {}` or sooner", day_of(latest)),
+    })
+}
+
+/// The day on which a time lies, as a bare date: its midnight is not after the time.
+fn day_of(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d").to_string()
+}
+
+fn without_limits(key: &DesiredKey, limits: Limits) -> Option<Breach> {
+    let budget = key.spec.usage_limits.value().is_some_and(|limits| limits.credit_limit.is_some());
+    let rate = key.spec.rate_limits.value().is_some_and(|limits| limits.iter().any(|limit| limit.value > 0));
+    let (field, lacks, remedy) = match limits {
+        Limits::Either if !budget && !rate => {
+            ("usage_limits", "neither a budget nor a rate limit", "write `usage_limits:` or `rate_limits:`")
+        }
+        Limits::Budget | Limits::Both if !budget => {
+            ("usage_limits", "no budget", "write `usage_limits: {credit_limit: …}`")
+        }
+        Limits::Rate | Limits::Both if !rate => {
+            ("rate_limits", "no rate limit", "write `rate_limits: [{type: requests, unit: rpm, value: …}]`")
+        }
+        Limits::Either | Limits::Budget | Limits::Rate | Limits::Both => return None,
+    };
+    let message = format!("`{}` has {lacks}", key.address);
+    Some(Breach { field, message, remedy: remedy.to_owned() })
+}
+
+fn old_secret(key: &DesiredKey, longest: SignedDuration) -> Option<Breach> {
+    let scheduled = key.spec.rotation_policy.value().and_then(|policy| {
+        match (&policy.rotation_period, policy.rotation_period_days) {
+            (Some(RotationPeriod::Weekly), _) => Some(SignedDuration::from_hours(7 * 24)),
+            (Some(RotationPeriod::Monthly), _) => Some(SignedDuration::from_hours(31 * 24)),
+            (_, Some(days)) => Some(SignedDuration::from_hours(i64::from(days) * 24)),
+            (Some(RotationPeriod::Other(_)) | None, None) => None,
+        }
+    });
+    let field =
+        if scheduled.is_some() && key.secret.max_age.is_none() { "rotation_policy" } else { "secret" };
+    let address = &key.address;
+    let message = match key.secret.max_age.into_iter().chain(scheduled).min() {
+        Some(age) if age <= longest => return None,
+        Some(age) => {
+            format!("the secret of `{address}` lives for {}, and {} are allowed", days(age), days(longest))
+        }
+        None => format!("the secret of `{address}` is never replaced, and {} are allowed", days(longest)),
+    };
+    let remedy = format!("write `secret: {{max_age: {}, deliver_to: […]}}`", days(longest));
+    Some(Breach { field, message, remedy })
+}
+
+/// A length as the file would say it.
+fn days(length: SignedDuration) -> String {
+    let hours = length.as_hours();
+    match length.as_secs() {
+        seconds if seconds % 86_400 == 0 => format!("{}d", hours / 24),
+        seconds if seconds % 3_600 == 0 => format!("{hours}h"),
+        seconds => format!("{seconds}s"),
+    }
+}
