@@ -221,31 +221,6 @@ pub(super) fn deliver(to: &str, line: usize) -> Change {
     }
 }
 
-pub(super) fn rotate(to: &str, line: usize) -> Change {
-    let created = create(to, line);
-    let Request::Create { commit, .. } = created.request else { unreachable!() };
-    let before = snapshot(&created.address.name);
-    let first = KeyUpdate {
-        rate_limits: Some(None),
-        expires_at: Some(None),
-        alert_emails: Some(Some(vec!["a@example.com".to_owned()])),
-        ..KeyUpdate::default()
-    };
-    Change {
-        action: Action::Rotate,
-        request: Request::Rotate {
-            id: before.id.clone(),
-            first: Box::new(first),
-            transition: Some(jiff::SignedDuration::from_mins(90)),
-            commit: Commit { transition: Some("90m".to_owned()), prove: true, ..commit },
-        },
-        before: Some(before),
-        fields: Vec::new(),
-        reason: Some(Reason::Rotation(crate::handoff::Why::Due(time("2026-11-22T10:00:00Z")))),
-        ..created
-    }
-}
-
 pub(super) fn per_minute(value: u64) -> RateLimit {
     RateLimit { kind: RateLimitType::Requests, unit: RateLimitUnit::PerMinute, value }
 }
@@ -568,7 +543,6 @@ pub(super) fn full_plan() -> Plan {
         ..update("ws-zeta/every-field", 120, all_fields())
     });
     plan.changes.push(delete("ws-zeta/gone", Reason::DeclaredAbsent));
-    plan.changes.push(rotate("ws-zeta/turning", 130));
     assess(&mut plan);
     plan.blocked = all_blocked();
     plan.refusals = all_refusals();
