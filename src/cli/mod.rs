@@ -19,8 +19,10 @@ mod permissions;
 mod planning;
 mod reference;
 mod rehearsal;
+mod saved;
 mod session;
 mod show;
+mod show_plan;
 mod validate;
 
 use std::ffi::OsString;
@@ -62,7 +64,7 @@ fn execute(cli: Cli) -> Exit {
     let format = match &command {
         Command::Validate(args) => args.format,
         Command::Plan(args) => args.planning.format,
-        Command::Apply(args) => args.planning.format,
+        Command::Apply(args) => args.apply.planning.format,
         Command::Rotate(args) => args.apply.planning.format,
         Command::Revoke(args) => args.apply.planning.format,
         Command::List(args) => args.error_format(),
@@ -80,7 +82,7 @@ fn execute(cli: Cli) -> Exit {
         match command {
             Command::Validate(args) => validate::run(&global, &args, &output),
             Command::Plan(args) => planning::run(&global, &args, &output).await,
-            Command::Apply(args) => apply::run(&global, &args, None, &output).await,
+            Command::Apply(args) => apply::run_saved(global, args, &output).await,
             Command::Rotate(args) => {
                 let RotateArgs { addresses, transition, accept, apply: mut args } = args;
                 args.planning.targets.extend(addresses);
@@ -115,15 +117,22 @@ fn execute(cli: Cli) -> Exit {
 
 fn fail(error: &CommandError, format: OutputFormat, output: &Output) -> Exit {
     let (message, causes) = error.chain();
-    match format {
-        OutputFormat::Text => {
-            output.complain(&render::text::failure(&message, &causes, &[], &error.hints, &output.stderr));
+    let CommandError { code, hints, moved, exit, .. } = error;
+    match (format, moved) {
+        (OutputFormat::Text, None) => {
+            output.complain(&render::text::failure(&message, &causes, &[], hints, &output.stderr));
         }
-        OutputFormat::Json => {
-            output.data(&render::json::error(error.code, &message, &causes, &error.hints, error.exit.code()));
+        (OutputFormat::Text, Some(moved)) => {
+            output.complain(&render::text::refused(&message, &causes, moved, hints, &output.stderr));
+        }
+        (OutputFormat::Json, None) => {
+            output.data(&render::json::error(code, &message, &causes, hints, exit.code()));
+        }
+        (OutputFormat::Json, Some(moved)) => {
+            output.data(&render::json::refused(code, &message, &causes, moved, hints, exit.code()));
         }
     }
-    error.exit
+    *exit
 }
 
 /// Logs go to standard error and hold no secret: none has a `Display`.

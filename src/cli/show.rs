@@ -1,8 +1,10 @@
 //! `show`: everything that is known of one live key. Reads only.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 
 use crate::api::Reader;
 use crate::desired::Desired;
@@ -17,11 +19,12 @@ use super::failure::CommandError;
 use super::list::{Files, files, read};
 use super::output::Output;
 use super::session::Session;
+use super::{complete, show_plan};
 
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
-    /// A live key: its id, its address or an unambiguous tail of that
-    #[arg(value_name = "ADDRESS")]
+    /// A live key: its id, its address or an unambiguous tail of that; or the file of a saved plan, ending in .json
+    #[arg(value_name = "WHAT", add = ArgValueCompleter::new(complete::addresses))]
     pub(super) what: String,
     /// How to answer
     #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -29,7 +32,9 @@ pub(super) struct ShowArgs {
 }
 
 pub(super) async fn run(global: &GlobalArgs, args: &ShowArgs, output: &Output) -> Result<Exit, CommandError> {
-    key(global, args, output).await
+    let path = Path::new(&args.what);
+    let is_plan = path.extension().is_some_and(|extension| extension == "json") && path.is_file();
+    if is_plan { show_plan::run(global, path, args.format, output) } else { key(global, args, output).await }
 }
 
 /// Shows a live key.

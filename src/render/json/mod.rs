@@ -20,7 +20,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::explain::Topic;
-use super::words::Explained;
+use super::words::{Detail, Explained};
 use crate::diagnostic::{Diagnostic, Place, Sources};
 use crate::inventory::{Holding, Sight};
 use crate::plan::{Action, LeastScopes, Plan, Review};
@@ -41,7 +41,19 @@ pub fn report(report: &Report, plan: &Plan, exit_code: u8) -> String {
 
 /// An error that ended the run. `code` is stable and short, as in `unauthorised`.
 pub fn error(code: &str, message: &str, causes: &[String], hints: &[String], exit_code: u8) -> String {
-    pretty(&error::error_document(code, message, causes, hints, exit_code))
+    pretty(&error::error_document(code, message, causes, &[], hints, exit_code))
+}
+
+/// A refusal, with what moved.
+pub fn refused(
+    code: &str,
+    message: &str,
+    causes: &[String],
+    details: &[Detail],
+    hints: &[String],
+    exit_code: u8,
+) -> String {
+    pretty(&error::error_document(code, message, causes, details, hints, exit_code))
 }
 
 /// Complaints about files; an empty list says that they are valid.
@@ -91,6 +103,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ("diagnostics.schema.json", schema::<error::DiagnosticsDocument>()),
         ("explain.schema.json", schema::<explain::ExplainDocument>()),
         ("permissions.schema.json", schema::<permissions::PermissionsDocument>()),
+        ("saved-plan.schema.json", crate::saved_plan::schema()),
     ]
 }
 

@@ -3,6 +3,7 @@
 mod coming;
 mod diagnostics;
 mod hostile;
+mod moved;
 mod plan;
 mod refusals;
 mod report;
