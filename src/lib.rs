@@ -25,5 +25,6 @@ pub mod plan;
 pub mod policy;
 pub mod render;
 pub mod report;
+pub mod saved_plan;
 pub mod scopes;
 pub mod secrets;

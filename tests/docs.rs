@@ -258,6 +258,7 @@ fn every_option_that_the_documents_name_exists() {
         "validate",
         "plan",
         "apply",
+        "show",
         "rotate",
         "revoke",
         "import",
@@ -286,6 +287,7 @@ fn every_option_that_the_documents_name_exists() {
         "docs/from-scripts.md",
         "docs/editors.md",
         "docs/review.md",
+        "docs/saved-plans.md",
         "docs/policy.md",
     ] {
         let content = read(document);

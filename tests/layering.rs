@@ -29,6 +29,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("diff", &["model", "diagnostic", "desired", "live"]),
     ("inventory", &["model", "diagnostic", "scopes", "desired", "live", "diff"]),
     ("plan", &["model", "diagnostic", "scopes", "desired", "policy", "live", "diff", "handoff"]),
+    ("saved_plan", &["model", "diagnostic", "desired", "policy", "diff", "handoff", "plan"]),
     ("report", &["model", "plan"]),
     ("apply", &["model", "api", "live", "diff", "plan", "report", "secrets", "handoff"]),
     (
@@ -44,6 +45,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
             "report",
             "handoff",
             "inventory",
+            "saved_plan",
         ],
     ),
     ("import", &["model", "diagnostic", "scopes", "desired", "live"]),
@@ -59,6 +61,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
             "live",
             "diff",
             "plan",
+            "saved_plan",
             "report",
             "apply",
             "secrets",
@@ -73,7 +76,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
 
 /// Who computes only: no clock, no file, no network, no chance.
 const PURE: &[&str] =
-    &["model", "scopes", "policy", "diff", "plan", "report", "render", "import", "inventory"];
+    &["model", "scopes", "policy", "diff", "plan", "saved_plan", "report", "render", "import", "inventory"];
 
 /// What would make a module impure.
 const IMPURE: &[&str] = &[

@@ -11,23 +11,67 @@ use crate::api::Gateway;
 use crate::apply::{ApplyOptions, Stop, apply};
 use crate::desired::Desired;
 use crate::model::Target;
-use crate::plan::{Asked, Plan};
+use crate::plan::{Asked, Plan, hold_against};
 use crate::render::{self, json::lines, text::Mode};
 use crate::report::{Event, Report};
 use crate::secrets::{Escrow, Journal, LockError, Sinks, WorkLock};
 
-use super::args::{ApplyArgs, GlobalArgs};
+use super::args::{ApplyArgs, ApplyPlanArgs, GlobalArgs};
 use super::base;
 use super::exit::Exit;
 use super::failure::CommandError;
-use super::formats::ApplyFormat;
+use super::formats::{ApplyFormat, PlanFormat};
 use super::output::Output;
-use super::planning::Purpose;
+use super::planning::{Purpose, Shown, plan_again};
+use super::saved::Approval;
 use super::session::Session;
-use super::{planning, validate};
+use super::{planning, saved, validate};
 
 /// A `Date` counts whole seconds, and may be as late as its way here.
 const SETTLE_WITHIN: Duration = Duration::from_secs(2);
+
+/// `apply`, with a saved plan or without.
+pub(super) async fn run_saved(
+    mut global: GlobalArgs,
+    args: ApplyPlanArgs,
+    output: &Output,
+) -> Result<Exit, CommandError> {
+    let ApplyPlanArgs { plan: path, apply: mut args } = args;
+    let Some(path) = path else { return run(&global, &args, None, output).await };
+    let saved = saved::read(&path)?;
+    let digest = args.expect_plan.take();
+    let approval = Approval { path: &path, saved: &saved, digest: digest.as_deref() };
+    approval.check_digest()?;
+    args.planning = saved::planning(&saved, &args.planning)?;
+    global.files = saved::files(&saved, &global);
+    global.policy = global.policy.or_else(|| saved.options.policy.clone());
+    let Some(desired) = validate::read(&global, args.format.into(), output) else {
+        return Ok(Exit::Failed);
+    };
+    approval.check_files(&global, &args.planning, &desired)?;
+    let session = Session::open(&global, output).await?;
+    let result =
+        run_with(&global, &args, &Grounds::Saved(approval), output, (&desired, None), &session).await;
+    session.close().await;
+    result
+}
+
+/// On what grounds something is applied.
+enum Grounds<'a> {
+    /// The plan of this moment, which somebody says yes to or has approved by its digest.
+    Now(Option<Asked>),
+    /// A plan that was reviewed.
+    Saved(Approval<'a>),
+}
+
+impl Grounds<'_> {
+    fn purpose(&self) -> Purpose {
+        match self {
+            Self::Now(asked) => Purpose::apply(*asked),
+            Self::Saved(approval) => Purpose { as_of: Some(approval.saved.plan.now), ..Purpose::apply(None) },
+        }
+    }
+}
 
 pub(super) async fn run(
     global: &GlobalArgs,
@@ -50,7 +94,7 @@ pub(super) async fn run(
     };
     let session = Session::open(global, output).await?;
     let files = (&desired, base.as_ref());
-    let result = run_with(global, args, asked, output, files, &session).await;
+    let result = run_with(global, args, &Grounds::Now(asked), output, files, &session).await;
     session.close().await;
     result
 }
@@ -58,7 +102,7 @@ pub(super) async fn run(
 async fn run_with(
     global: &GlobalArgs,
     args: &ApplyArgs,
-    asked: Option<Asked>,
+    grounds: &Grounds<'_>,
     output: &Output,
     (desired, base): (&Desired, Option<&Desired>),
     session: &Session,
@@ -67,23 +111,32 @@ async fn run_with(
     // Before the plan: what an earlier run left is looked at, and finished, by one run at a time.
     let _lock = WorkLock::take(&global.work_dir).map_err(lock_failed)?;
     Escrow::at(&global.work_dir).sweep();
-    let mut plan =
-        planning::make(global, &args.planning, Purpose::apply(asked), desired, base, session).await?;
+    let mut plan = planning::make(global, &args.planning, grounds.purpose(), desired, base, session).await?;
     while let Some(until) = plan.waits_until().filter(|_| args.wait) {
         let left = Duration::try_from(until.duration_since(plan.now)).unwrap_or_default();
         output.talk(&format!("waiting until {until}\n"));
         tokio::time::sleep(left + Duration::from_secs(1)).await;
-        plan = planning::make(global, &args.planning, Purpose::apply(asked), desired, base, session).await?;
+        plan = planning::make(global, &args.planning, grounds.purpose(), desired, base, session).await?;
     }
-    match format {
-        ApplyFormat::Text => {
-            let files = validate::files_name(global);
-            let context =
-                planning::context(global, &args.planning, desired, &plan, Mode::AboutToApply, &files);
-            output.data(&render::text::plan(&plan, &context, &output.stdout));
+    if format == ApplyFormat::Jsonl {
+        output.data(&lines::plan(&plan));
+    }
+    match grounds {
+        Grounds::Now(_) => show(global, format, desired, &plan, output),
+        Grounds::Saved(approval) => {
+            approval.check_organisation(&plan)?;
+            let slots = planning::escrow(global, &args.planning, desired)?.slots();
+            let moved = hold_against(&approval.saved.plan, &mut plan, &slots);
+            approval.check(global, &args.planning, &moved)?;
+            let holds = render::text::still_holds(approval.saved.plan.now, &moved, &plan, &output.stdout);
+            match format {
+                ApplyFormat::Text => output.data(&holds),
+                ApplyFormat::Json | ApplyFormat::Jsonl => output.talk(&holds),
+            }
+            if plan.needs_a_person() || global.verbose > 0 {
+                show(global, format, desired, &plan, output);
+            }
         }
-        ApplyFormat::Json => {}
-        ApplyFormat::Jsonl => output.data(&lines::plan(&plan)),
     }
     if !plan.refusals.is_empty() || (plan.changes.is_empty() && plan.needs_a_person()) {
         match format {
@@ -93,19 +146,9 @@ async fn run_with(
         }
         return Ok(Exit::Refused);
     }
-    if let Some(expected) = &args.expect_plan
-        && *expected != plan.digest()
-    {
-        return Err(CommandError::message(format!(
-            "this is not the plan that was approved: expected {expected}, now {}",
-            plan.digest()
-        ))
-        .code("other-plan")
-        .hint("look again with: portkey-sync plan")
-        .exit(Exit::Refused));
-    }
-    if !plan.changes.is_empty() && !args.yes && args.expect_plan.is_none() {
-        confirm(&plan, format)?;
+    match grounds {
+        Grounds::Saved(_) => {}
+        Grounds::Now(_) => approve(global, args, &plan)?,
     }
 
     if std::env::var_os("CI").is_some() && leaves_plain_files(&plan) {
@@ -156,6 +199,36 @@ async fn run_with(
         }
     }
     Ok(exit)
+}
+
+/// The plan, for people.
+fn show(global: &GlobalArgs, format: ApplyFormat, desired: &Desired, plan: &Plan, output: &Output) {
+    if format == ApplyFormat::Text {
+        let files = validate::files_name(global);
+        let shown = Shown {
+            scope_sets: &desired.scope_sets,
+            files: &files,
+            next_command: None,
+            mode: Mode::AboutToApply,
+        };
+        output.data(&planning::told(global, PlanFormat::Text, shown, plan, output));
+    }
+}
+
+/// Holds a plan against the digest that was approved, or asks.
+fn approve(global: &GlobalArgs, args: &ApplyArgs, plan: &Plan) -> Result<(), CommandError> {
+    match &args.expect_plan {
+        Some(expected) if *expected != plan.digest() => Err(CommandError::message(format!(
+            "this is not the plan that was approved ({expected}, now {})",
+            plan.digest()
+        ))
+        .code("other-plan")
+        .refused(Vec::new())
+        .hint(format!("look again with: {}", plan_again(global, &args.planning, None)))
+        .hint("a plan that is saved (plan --out FILE, apply FILE) says what moved; a digest alone cannot")),
+        None if !plan.changes.is_empty() && !args.yes => confirm(plan, args.format),
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn lock_failed(error: LockError) -> CommandError {

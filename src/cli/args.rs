@@ -14,6 +14,7 @@ use super::formats::{ApplyFormat, PlanFormat, TextOrJson, ValidateFormat};
 use crate::plan::Risk;
 
 pub(super) const DEFAULT_BASE_URL: &str = "https://api.portkey.ai/v1";
+pub(super) const DEFAULT_FILE: &str = "keys.yaml";
 pub(super) const DEFAULT_WORK_DIR: &str = ".portkey-sync";
 
 /// Keeps the API keys of a Portkey organisation equal to a reviewed YAML file.
@@ -45,7 +46,7 @@ pub(super) enum Command {
     /// Show what apply would do; writes nothing
     Plan(PlanArgs),
     /// Make the live keys what the files say
-    Apply(ApplyArgs),
+    Apply(ApplyPlanArgs),
     /// Give keys a new secret now, and deliver it
     Rotate(RotateArgs),
     /// Let keys end now; extending `expires_at` takes it back
@@ -54,7 +55,7 @@ pub(super) enum Command {
     Import(ImportArgs),
     /// List live keys: who can do what, what never expires, what no file mentions
     List(super::list::ListArgs),
-    /// Show everything that is known of one live key
+    /// Show everything that is known of one live key; or a saved plan, without any connection
     Show(super::show::ShowArgs),
     /// Say what a scope, a field or a code means
     Explain(ExplainArgs),
@@ -77,7 +78,7 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 pub(super) struct GlobalArgs {
     /// A keys file, a folder of them, or - for standard input; may be given several times
-    #[arg(short, long = "file", value_name = "PATH", global = true, default_value = "keys.yaml")]
+    #[arg(short, long = "file", value_name = "PATH", global = true, default_value = DEFAULT_FILE)]
     pub(super) files: Vec<PathBuf>,
     /// Rules for the keys besides those of the keys files, which can neither change nor waive these
     #[arg(long, value_name = "FILE", global = true)]
@@ -192,7 +193,7 @@ pub(super) struct ValidateArgs {
 }
 
 /// The files as they were.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[group(multiple = false)]
 pub(super) struct BaseArgs {
     /// The keys file as it was, or a folder of them: tells this change from older drift; may be given several times
@@ -204,7 +205,7 @@ pub(super) struct BaseArgs {
 }
 
 /// What decides a plan; the same for `plan` and `apply`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one option")]
 pub(super) struct PlanningArgs {
     /// Only this key, by its address or an unambiguous tail of it; may be given several times
@@ -277,6 +278,18 @@ pub(super) struct PlanArgs {
     /// How far ahead to tell what is coming up
     #[arg(long, value_name = "DURATION", value_parser = days, default_value = "14d")]
     pub(super) coming_up: jiff::SignedDuration,
+    /// Also save the plan, for `apply FILE` and `show FILE`; holds no secret
+    #[arg(long, value_name = "FILE", conflicts_with = "at")]
+    pub(super) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ApplyPlanArgs {
+    /// A saved plan: apply what was reviewed and nothing else, with the options it was made with; does not ask
+    #[arg(value_name = "PLAN")]
+    pub(super) plan: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) apply: ApplyArgs,
 }
 
 /// A moment to plan for.
@@ -433,6 +446,8 @@ pub(super) enum SchemaOf {
     Explain,
     /// `explain permissions --format json`
     Permissions,
+    /// What `plan --out` writes
+    SavedPlan,
     /// `validate --format json`, and what any command says about wrong files with `--format json`
     Diagnostics,
     /// Other errors with `--format json`

@@ -1,6 +1,7 @@
 //! The world failed: an error chain for people, with what to do and the exit code.
 
 use super::exit::Exit;
+use crate::render::Detail;
 
 /// Why a command could not be carried out.
 #[derive(Debug)]
@@ -9,13 +10,15 @@ pub(super) struct CommandError {
     pub(super) code: &'static str,
     pub(super) error: anyhow::Error,
     pub(super) hints: Vec<String>,
+    /// For a refusal: what moved since a plan was approved, possibly nothing that is known.
+    pub(super) moved: Option<Vec<Detail>>,
     pub(super) exit: Exit,
 }
 
 impl CommandError {
     /// A failure after which certainly nothing changed.
     pub(super) fn new(error: impl Into<anyhow::Error>) -> Self {
-        Self { code: "failed", error: error.into(), hints: Vec::new(), exit: Exit::Failed }
+        Self { code: "failed", error: error.into(), hints: Vec::new(), moved: None, exit: Exit::Failed }
     }
 
     /// A failure with a message of its own.
@@ -39,6 +42,12 @@ impl CommandError {
     pub(super) fn code(mut self, code: &'static str) -> Self {
         self.code = code;
         self
+    }
+
+    /// Refuses, because what was approved is not what is there.
+    pub(super) fn refused(mut self, moved: Vec<Detail>) -> Self {
+        self.moved = Some(moved);
+        self.exit(Exit::Refused)
     }
 
     /// Ends with another code.

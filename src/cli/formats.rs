@@ -138,17 +138,29 @@ pub(super) fn diagnostics(
 /// Says an error in the format of the command.
 pub(super) fn error(error: &CommandError, format: OutputFormat, output: &Output) {
     let (message, causes) = error.chain();
-    let (hints, exit) = (&error.hints, error.exit.code());
-    match format {
+    let CommandError { code, hints, moved, exit, .. } = error;
+    let exit = exit.code();
+    match (format, moved) {
         // A comment or a report without what it is about would pass for one that found nothing.
-        OutputFormat::Text | OutputFormat::Markdown | OutputFormat::Sarif | OutputFormat::Gitlab => {
-            output.complain(&render::text::failure(&message, &causes, &[], hints, &output.stderr));
+        (OutputFormat::Text | OutputFormat::Markdown | OutputFormat::Sarif | OutputFormat::Gitlab, moved) => {
+            output.complain(&match moved {
+                None => render::text::failure(&message, &causes, &[], hints, &output.stderr),
+                Some(moved) => render::text::refused(&message, &causes, moved, hints, &output.stderr),
+            })
         }
-        OutputFormat::Json => output.data(&render::json::error(error.code, &message, &causes, hints, exit)),
-        OutputFormat::JsonLines => {
-            output.data(&render::json::lines::error(error.code, &message, &causes, hints, exit));
+        (OutputFormat::Json, None) => {
+            output.data(&render::json::error(code, &message, &causes, hints, exit));
         }
-        OutputFormat::Github => output.data(&render::github::error(&message, &causes, hints)),
+        (OutputFormat::Json, Some(moved)) => {
+            output.data(&render::json::refused(code, &message, &causes, moved, hints, exit));
+        }
+        (OutputFormat::JsonLines, None) => {
+            output.data(&render::json::lines::error(code, &message, &causes, hints, exit));
+        }
+        (OutputFormat::JsonLines, Some(moved)) => {
+            output.data(&render::json::lines::moved(code, &message, &causes, moved, hints, exit));
+        }
+        (OutputFormat::Github, _) => output.data(&render::github::error(&message, &causes, hints)),
     }
 }
 

@@ -20,8 +20,10 @@ mod permissions;
 mod planning;
 mod reference;
 mod rehearsal;
+mod saved;
 mod session;
 mod show;
+mod show_plan;
 mod validate;
 
 use std::ffi::OsString;
@@ -64,7 +66,7 @@ fn execute(cli: Cli) -> Exit {
     let format = match &command {
         Command::Validate(args) => args.format.into(),
         Command::Plan(args) => args.format.into(),
-        Command::Apply(args) => args.format.into(),
+        Command::Apply(args) => args.apply.format.into(),
         Command::Rotate(args) => args.apply.format.into(),
         Command::Revoke(args) => args.apply.format.into(),
         Command::List(args) => args.error_format(),
@@ -82,7 +84,7 @@ fn execute(cli: Cli) -> Exit {
         match command {
             Command::Validate(args) => validate::run(&global, &args, &output),
             Command::Plan(args) => planning::run(&global, &args, &output).await,
-            Command::Apply(args) => apply::run(&global, &args, None, &output).await,
+            Command::Apply(args) => apply::run_saved(global, args, &output).await,
             Command::Rotate(args) => {
                 let RotateArgs { addresses, transition, accept, apply: mut args } = args;
                 args.planning.targets.extend(addresses);

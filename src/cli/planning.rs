@@ -1,8 +1,9 @@
 //! `plan`, and how `apply` comes by its plan.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::desired::Desired;
 use crate::diff::needs_hydration;
@@ -13,16 +14,26 @@ use crate::render::text::{Mode, PlanContext};
 use crate::render::{self, Verbosity, markdown};
 use crate::secrets::{Escrow, Identities, Sinks};
 
-use super::args::{DEFAULT_BASE_URL, DEFAULT_WORK_DIR, GlobalArgs, Moment, PlanArgs, PlanningArgs};
+use super::args::{
+    DEFAULT_BASE_URL, DEFAULT_FILE, DEFAULT_WORK_DIR, GlobalArgs, Moment, PlanArgs, PlanningArgs,
+};
 use super::base;
 use super::exit::Exit;
 use super::failure::CommandError;
 use super::formats::{self, PlanFormat};
 use super::output::Output;
 use super::session::Session;
-use super::validate;
+use super::{saved, validate};
 
 pub(super) async fn run(global: &GlobalArgs, args: &PlanArgs, output: &Output) -> Result<Exit, CommandError> {
+    if args.out.is_some() && args.planning.only_changed {
+        return Err(CommandError::message(
+            "a plan that leaves drift out cannot be saved: apply would find the drift",
+        )
+        .hint("leave out --only-changed or --out; apply takes --only-changed and --expect-plan")
+        .code("usage")
+        .exit(Exit::Usage));
+    }
     let Some(desired) = validate::read(global, args.format.into(), output) else { return Ok(Exit::Failed) };
     let base = base::desired(global, &args.planning, output)?;
     let session = Session::open(global, output).await?;
@@ -32,18 +43,22 @@ pub(super) async fn run(global: &GlobalArgs, args: &PlanArgs, output: &Output) -
         intent: if in_pipeline { Intent::LookInPipeline } else { Intent::Look },
         at: args.at,
         coming_up: args.coming_up,
+        as_of: None,
     };
     let plan = make(global, &args.planning, purpose, &desired, base.as_ref(), &session).await;
     session.close().await;
     let plan = plan?;
+    if let Some(path) = &args.out {
+        saved::write(path, &saved::of(global, &args.planning, &desired, &plan))?;
+    }
+    let next = match &args.out {
+        Some(path) => apply_saved(global, path, &args.planning.allow_commands, &plan),
+        None => next_command(global, &args.planning, &plan),
+    };
+    let scope_sets = &desired.scope_sets;
     let files = validate::files_name(global);
-    let context = context(global, &args.planning, &desired, &plan, Mode::Preview, &files);
-    output.data(&match args.format {
-        PlanFormat::Text => render::text::plan(&plan, &context, &output.stdout),
-        PlanFormat::Json => render::json::plan(&plan),
-        PlanFormat::Markdown => markdown::plan(&plan, &context, markdown::GITHUB_LIMIT),
-        PlanFormat::Github => render::github::plan(&plan, &context, &formats::paths()),
-    });
+    let shown = Shown { scope_sets, files: &files, next_command: Some(next), mode: Mode::Preview };
+    output.data(&told(global, args.format, shown, &plan, output));
     Ok(if plan.needs_a_person() {
         Exit::Refused
     } else if args.detailed_exitcode && !plan.changes.is_empty() {
@@ -53,27 +68,72 @@ pub(super) async fn run(global: &GlobalArgs, args: &PlanArgs, output: &Output) -
     })
 }
 
-/// What a plan does not know about itself.
-pub(super) fn context<'a>(
+/// What of a plan's text is not in the plan.
+pub(super) struct Shown<'a> {
+    pub(super) scope_sets: &'a BTreeMap<String, BTreeSet<String>>,
+    pub(super) files: &'a str,
+    pub(super) next_command: Option<String>,
+    pub(super) mode: Mode,
+}
+
+/// The plan in a format.
+pub(super) fn told(
     global: &GlobalArgs,
-    args: &PlanningArgs,
-    desired: &'a Desired,
+    format: PlanFormat,
+    shown: Shown<'_>,
     plan: &Plan,
-    mode: Mode,
-    files: &'a str,
-) -> PlanContext<'a> {
-    PlanContext {
-        scope_sets: &desired.scope_sets,
-        files,
-        verbosity: if global.verbose > 0 { Verbosity::Verbose } else { Verbosity::Normal },
-        next_command: Some(next_command(global, args, plan)),
-        mode,
+    output: &Output,
+) -> String {
+    let Shown { scope_sets, files, next_command, mode } = shown;
+    let verbosity = if global.verbose > 0 { Verbosity::Verbose } else { Verbosity::Normal };
+    let context = PlanContext { scope_sets, files, verbosity, next_command, mode };
+    match format {
+        PlanFormat::Text => render::text::plan(plan, &context, &output.stdout),
+        PlanFormat::Json => render::json::plan(plan),
+        PlanFormat::Markdown => markdown::plan(plan, &context, markdown::GITHUB_LIMIT),
+        PlanFormat::Github => render::github::plan(plan, &context, &formats::paths()),
     }
 }
 
 /// The command that applies exactly this plan.
 fn next_command(global: &GlobalArgs, args: &PlanningArgs, plan: &Plan) -> String {
-    let mut words = vec!["portkey-sync".to_owned(), "apply".to_owned()];
+    let mut words = vec!["portkey-sync apply".to_owned()];
+    words.extend(connection(global));
+    words.extend(files(global));
+    words.extend(policy(global));
+    words.extend(options(args));
+    words.extend(allowed(&args.allow_commands, plan));
+    words.push(format!("--expect-plan {}", plan.digest()));
+    words.join(" ")
+}
+
+/// The command that applies a saved plan, which has its own options.
+pub(super) fn apply_saved(
+    global: &GlobalArgs,
+    path: &Path,
+    allow_commands: &[String],
+    plan: &Plan,
+) -> String {
+    let mut words = vec!["portkey-sync apply".to_owned(), quoted(&path.display().to_string())];
+    words.extend(connection(global));
+    words.extend(allowed(allow_commands, plan));
+    words.join(" ")
+}
+
+/// The command that plans like this again.
+pub(super) fn plan_again(global: &GlobalArgs, args: &PlanningArgs, out: Option<&Path>) -> String {
+    let mut words = vec!["portkey-sync plan".to_owned()];
+    words.extend(connection(global));
+    words.extend(files(global));
+    words.extend(policy(global));
+    words.extend(options(args));
+    words.extend(out.map(|path| format!("--out {}", quoted(&path.display().to_string()))));
+    words.join(" ")
+}
+
+/// Where the service is, and with which key.
+fn connection(global: &GlobalArgs) -> Vec<String> {
+    let mut words = Vec::new();
     if global.embedded_emulator {
         words.push("--emulator".to_owned());
     }
@@ -94,15 +154,24 @@ fn next_command(global: &GlobalArgs, args: &PlanningArgs, plan: &Plan) -> String
     if differs(&work_dir, "PORTKEY_SYNC_WORK_DIR", DEFAULT_WORK_DIR) {
         words.push(format!("--work-dir {}", quoted(&work_dir)));
     }
-    if global.files != [std::path::PathBuf::from("keys.yaml")] {
-        words.extend(global.files.iter().map(|file| format!("-f {}", quoted(&file.display().to_string()))));
+    words
+}
+
+fn files(global: &GlobalArgs) -> Vec<String> {
+    if global.files == [PathBuf::from(DEFAULT_FILE)] {
+        return Vec::new();
     }
-    if let Some(path) = &global.policy {
-        words.push(format!("--policy {}", quoted(&path.display().to_string())));
-    }
-    for target in &args.targets {
-        words.push(format!("--target {}", quoted(target)));
-    }
+    global.files.iter().map(|file| format!("-f {}", quoted(&file.display().to_string()))).collect()
+}
+
+fn policy(global: &GlobalArgs) -> Option<String> {
+    global.policy.as_ref().map(|path| format!("--policy {}", quoted(&path.display().to_string())))
+}
+
+/// What shapes a plan.
+fn options(args: &PlanningArgs) -> Vec<String> {
+    let mut words: Vec<String> =
+        args.targets.iter().map(|target| format!("--target {}", quoted(target))).collect();
     if args.prune {
         words.push("--prune".to_owned());
     }
@@ -128,9 +197,6 @@ fn next_command(global: &GlobalArgs, args: &PlanningArgs, plan: &Plan) -> String
         let risks: Vec<&str> = args.deny_risks.iter().map(|risk| risk.word()).collect();
         words.push(format!("--deny-risk {}", risks.join(",")));
     }
-    for program in programs(plan).union(&args.allow_commands.iter().cloned().collect()) {
-        words.push(format!("--allow-command {}", quoted(program)));
-    }
     if args.verify_secrets {
         words.push("--verify-secrets".to_owned());
     }
@@ -151,8 +217,12 @@ fn next_command(global: &GlobalArgs, args: &PlanningArgs, plan: &Plan) -> String
     if let Some(path) = &args.secrets_file {
         words.push(format!("--secrets-file {}", quoted(&path.display().to_string())));
     }
-    words.push(format!("--expect-plan {}", plan.digest()));
-    words.join(" ")
+    words
+}
+
+fn allowed(allow_commands: &[String], plan: &Plan) -> Vec<String> {
+    let allowed: BTreeSet<String> = allow_commands.iter().cloned().collect();
+    programs(plan).union(&allowed).map(|program| format!("--allow-command {}", quoted(program))).collect()
 }
 
 /// The programs that the deliveries of this plan run.
@@ -184,12 +254,14 @@ pub(super) struct Purpose {
     pub(super) intent: Intent,
     pub(super) at: Option<Moment>,
     pub(super) coming_up: SignedDuration,
+    /// The time of a saved plan.
+    pub(super) as_of: Option<Timestamp>,
 }
 
 impl Purpose {
     /// A plan that is applied now.
     pub(super) fn apply(asked: Option<Asked>) -> Self {
-        Self { asked, intent: Intent::Apply, at: None, coming_up: COMING_UP }
+        Self { asked, intent: Intent::Apply, at: None, coming_up: COMING_UP, as_of: None }
     }
 }
 
@@ -206,7 +278,7 @@ pub(super) async fn make(
     session: &Session,
 ) -> Result<Plan, CommandError> {
     let targets = targets(&args.targets, desired)?;
-    let Purpose { asked, intent, at, coming_up } = purpose;
+    let Purpose { asked, intent, at, coming_up, as_of } = purpose;
     let slots = escrow(global, args, desired)?.slots();
     let live = read_live(desired, base, &slots, session).await?;
     let running = match &args.self_id {
@@ -233,6 +305,7 @@ pub(super) async fn make(
         asked,
         coming_up,
         intent,
+        as_of,
         deny_risks: args.deny_risks.iter().copied().collect(),
         base: base.cloned(),
         older: if args.only_changed { Older::LeftOut } else { Older::Included },

@@ -18,6 +18,7 @@ pub(super) fn schema(of: SchemaOf, output: &Output) -> Result<Exit, CommandError
         SchemaOf::Events => published("events.schema.json"),
         SchemaOf::Explain => published("explain.schema.json"),
         SchemaOf::Permissions => published("permissions.schema.json"),
+        SchemaOf::SavedPlan => published("saved-plan.schema.json"),
         SchemaOf::Diagnostics => published("diagnostics.schema.json"),
         SchemaOf::List => published("list.schema.json"),
         SchemaOf::Show => published("show.schema.json"),

@@ -1,8 +1,10 @@
 //! `show`: everything that is known of one live key. Reads only.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 
 use crate::api::Reader;
 use crate::desired::Desired;
@@ -14,23 +16,35 @@ use crate::render;
 use super::args::GlobalArgs;
 use super::exit::Exit;
 use super::failure::CommandError;
-use super::formats::TextOrJson;
+use super::formats::PlanFormat;
 use super::list::{Files, files, read};
 use super::output::Output;
 use super::session::Session;
+use super::{complete, show_plan};
 
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
-    /// A live key: its id, its address or an unambiguous tail of that
-    #[arg(value_name = "ADDRESS")]
+    /// A live key: its id, its address or an unambiguous tail of that; or the file of a saved plan, ending in .json
+    #[arg(value_name = "WHAT", add = ArgValueCompleter::new(complete::addresses))]
     pub(super) what: String,
     /// How to answer
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(super) format: TextOrJson,
+    pub(super) format: PlanFormat,
 }
 
 pub(super) async fn run(global: &GlobalArgs, args: &ShowArgs, output: &Output) -> Result<Exit, CommandError> {
-    key(global, args, output).await
+    let path = Path::new(&args.what);
+    let is_plan = path.extension().is_some_and(|extension| extension == "json") && path.is_file();
+    match args.format {
+        _ if is_plan => show_plan::run(global, path, args.format, output),
+        PlanFormat::Text | PlanFormat::Json => key(global, args, output).await,
+        PlanFormat::Markdown | PlanFormat::Github => {
+            Err(CommandError::message("only a saved plan can be shown in this format")
+                .hint("a live key is shown as text or json")
+                .code("usage")
+                .exit(Exit::Usage))
+        }
+    }
 }
 
 /// Shows a live key.
@@ -65,8 +79,10 @@ async fn look(
     let holding = only(&all, id.as_str())?;
     let organisation = live.organisation.as_ref().map(OrganisationId::as_str);
     Ok(match args.format {
-        TextOrJson::Json => render::json::key(organisation, live.now, holding),
-        TextOrJson::Text => render::text::key(holding, live.now, &output.stdout),
+        PlanFormat::Json => render::json::key(organisation, live.now, holding),
+        PlanFormat::Text | PlanFormat::Markdown | PlanFormat::Github => {
+            render::text::key(holding, live.now, &output.stdout)
+        }
     })
 }
 

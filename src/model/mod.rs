@@ -7,6 +7,7 @@ mod delivery;
 mod key;
 mod limits;
 mod mark;
+mod meaning;
 mod request;
 mod secret;
 
@@ -18,5 +19,6 @@ pub use limits::{
     RotationPolicy, UsageLimits, UsageType,
 };
 pub use mark::{CommittedSecret, Mark, MarkError, address_hash};
+pub use meaning::meaning;
 pub use request::{DefaultsPatch, KeyCreate, KeyUpdate, RotationPolicyPatch, UsageLimitsPatch};
 pub use secret::{Mask, Secret};

@@ -89,7 +89,7 @@ fn plan_for(inputs: &Inputs<'_>, diff: &Diff<'_>, rivals: Vec<Rival>) -> Plan {
             (Action::ResetUsage, entry.desired.usage_reset_after),
             (Action::Rotate, entry.desired.secret.rotate_after),
         ] {
-            if let Some(until) = due.filter(|at| *at > now) {
+            if let Some(until) = due.filter(|at| *at > inputs.as_of()) {
                 waiting.push(wait(action, Some(until), None));
             }
         }
@@ -439,7 +439,8 @@ fn due_reset(
     live: &LiveKey,
 ) -> Result<Option<(Timestamp, Option<Timestamp>)>, BlockedReason> {
     let last = live.last_reset_at.max(live.created_at);
-    let due = desired.usage_reset_after.filter(|at| *at <= inputs.now && last.is_none_or(|last| last < *at));
+    let due =
+        desired.usage_reset_after.filter(|at| *at <= inputs.as_of() && last.is_none_or(|last| last < *at));
     if due.is_some() && !live.shows_last_reset {
         // Without that, every run would find the reset due, and lift the budget each time.
         let error = "this backend does not say when usage was reset last".to_owned();

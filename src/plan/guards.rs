@@ -95,16 +95,20 @@ pub(super) fn hold_back_rotations(
             why: Some(why),
             replaced: None,
         });
-        // What else differs does not wait.
-        let Request::Rotate { id, first, .. } = &change.request else { return false };
-        if first.is_empty() {
-            return false;
-        }
-        change.action = Action::Update;
-        change.reason = None;
-        change.request = Request::Update { id: id.clone(), body: first.clone() };
-        true
+        become_update(change)
     });
+}
+
+/// Takes the rotation out of a change, for what else differs does not wait. False if nothing else does.
+pub(super) fn become_update(change: &mut Change) -> bool {
+    let Request::Rotate { id, first, .. } = &change.request else { return false };
+    if first.is_empty() {
+        return false;
+    }
+    change.action = Action::Update;
+    change.reason = None;
+    change.request = Request::Update { id: id.clone(), body: first.clone() };
+    true
 }
 
 /// The default for `--max-deletes`: a tenth of the managed keys, at least 3, at most 10.

@@ -4,10 +4,14 @@
 //! (no I/O, no clock but the one passed in); the same input in any order gives the same plan; this
 //! module never sees the client.
 
+mod approval;
+#[cfg(test)]
+mod approval_tests;
 mod blocked;
 mod build;
 mod cause;
 mod coming;
+mod digest;
 #[cfg(test)]
 mod foresight_tests;
 mod guards;
@@ -29,7 +33,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest, Sha256};
 
 use crate::desired::Desired;
 use crate::diagnostic::Place;
@@ -40,6 +43,7 @@ use crate::model::{
     CommittedSecret, Delivery, Escrowed, KeyAddress, KeyCreate, KeyId, KeyUpdate, Mark, Mask, OrganisationId,
 };
 
+pub use approval::{Altered, Difference, Gone, GoneWhy, Moved, hold_against};
 pub use blocked::{Blocked, BlockedReason, Candidate, Harm, Unproven};
 pub use build::plan;
 pub use cause::{Cause, Causes, LeftOut, Older};
@@ -80,6 +84,9 @@ pub struct PlanOptions {
     pub prove: bool,
     /// What somebody asks for by name, for all targets.
     pub asked: Option<Asked>,
+    /// Dates of the files count as they did at this time, if it is past: what has become due since is left for later.
+    /// Leases, transitions and the waiting for other runs go by the real time all the same.
+    pub as_of: Option<Timestamp>,
     /// Risks that are refused.
     pub deny_risks: BTreeSet<Risk>,
     /// The files as they were: what tells this change from what was so before.
@@ -149,7 +156,7 @@ pub enum Contract {
 }
 
 /// What apply will do, and what it will not.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     /// Whose keys these are.
     pub organisation: Option<OrganisationId>,
@@ -190,7 +197,7 @@ pub struct Plan {
 }
 
 /// One key's change.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Change {
     /// Which key.
     pub address: KeyAddress,
@@ -403,6 +410,13 @@ pub struct Inputs<'a> {
     pub options: &'a PlanOptions,
 }
 
+impl Inputs<'_> {
+    /// The moment as of which dates of the files count.
+    fn as_of(&self) -> Timestamp {
+        self.options.as_of.map_or(self.now, |at| at.min(self.now))
+    }
+}
+
 impl Plan {
     /// Whether this is the plan of another moment than the one at which the keys were read.
     pub fn is_hypothetical(&self) -> bool {
@@ -433,7 +447,7 @@ impl Plan {
     pub fn waits_until(&self) -> Option<Timestamp> {
         let held_back =
             self.waiting.iter().filter(|waiting| waiting.why.is_some() || waiting.action == Action::Create);
-        held_back.filter_map(|waiting| waiting.until).min()
+        held_back.filter_map(|waiting| waiting.until).filter(|until| *until > self.now).min()
     }
 
     /// Whether apply would refuse, or a person must act first.
@@ -454,45 +468,7 @@ impl Plan {
     /// Sixteen hexadecimal digits that stand for what apply would write, and where secrets would go.
     /// Equal for equal plans whatever the clock, the machine or the order of the input.
     pub fn digest(&self) -> String {
-        let mut hasher = Sha256::new();
-        let mut part = |text: &str| {
-            hasher.update(text.len().to_le_bytes());
-            hasher.update(text.as_bytes());
-        };
-        part("portkey-sync plan 1");
-        part(self.organisation.as_ref().map_or("", OrganisationId::as_str));
-        for change in &self.changes {
-            part(&change.address.to_string());
-            part(change.before.as_ref().map_or("", |key| key.id.as_str()));
-            part(change.before.as_ref().and_then(|key| key.mask.as_ref()).map_or("", Mask::as_str));
-            let (verb, body, commit) = match &change.request {
-                Request::Create { body, commit } => {
-                    let (kind, sub) = body.kind.create_path();
-                    (format!("create {kind}/{sub}"), serde_json::to_string(body), Some(commit))
-                }
-                Request::Deliver { held, commit, .. } => {
-                    ("deliver".to_owned(), Ok(held.nonce.clone()), Some(commit))
-                }
-                Request::Rotate { first, transition, commit, .. } => (
-                    format!("rotate {}", transition.map_or(0, |transition| transition.as_millis())),
-                    serde_json::to_string(first),
-                    Some(commit),
-                ),
-                Request::Update { body, .. } => ("update".to_owned(), serde_json::to_string(body), None),
-                Request::Delete { .. } => ("delete".to_owned(), Ok(String::new()), None),
-            };
-            part(&verb);
-            part(&body.unwrap_or_default());
-            if let Some(commit) = commit {
-                part(&serde_json::to_string(&commit.fields).unwrap_or_default());
-                part(&commit.mark.append_to(&commit.description));
-                for delivery in &commit.deliveries {
-                    part(delivery.sink.as_deref().unwrap_or("--secrets-file"));
-                    part(&delivery.target.identity());
-                }
-            }
-        }
-        hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        digest::plan(self)
     }
 }
 

@@ -55,16 +55,21 @@ pub(super) fn next(inputs: &Inputs<'_>, entry: &Entry<'_>, live: &LiveKey) -> Re
     let desired = entry.desired;
     let wanted = &desired.secret;
     let deliveries = sinks(inputs.desired, desired, Some(&live.id))?;
+    let facts = facts(live);
+    // Dates count as of another moment, if the caller says so; all else goes by the clock.
+    let is_too_old = |age: &SignedDuration| match &facts.standing {
+        Standing::Committed { secret, .. } => secret.issued_at + *age <= inputs.as_of(),
+        Standing::InFlight(_) | Standing::Unmarked => true,
+    };
     let wish = Wish {
         sinks: deliveries.iter().map(Delivery::hash).collect(),
-        rotate_after: wanted.rotate_after,
-        max_age: wanted.max_age,
+        rotate_after: wanted.rotate_after.filter(|at| *at <= inputs.as_of()),
+        max_age: wanted.max_age.filter(is_too_old),
         until: wanted.until,
         delivered: wanted.delivered.clone(),
         first_rotate: wanted.first_rotate,
         stored: inputs.options.stored.get(&desired.address).cloned().map_or(Stored::Unknown, Stored::All),
     };
-    let facts = facts(live);
     let next = handoff::decide(&facts, &inputs.options.slots, &wish, inputs.now, &Rules::ALL);
     Ok(match (&inputs.options.asked, next) {
         (Some(Asked::Revoke), _) => Next::Nothing,

@@ -41,7 +41,7 @@ pub(super) fn row(name: &str, with: Value) -> Value {
     row
 }
 
-fn id(name: &str) -> String {
+pub(super) fn id(name: &str) -> String {
     let mut text = format!("{name}-00000000");
     text.truncate(8);
     format!("{text}-0000-4000-8000-000000000000")
@@ -51,6 +51,7 @@ pub(super) struct Case {
     yaml: String,
     pub(super) rows: Vec<Value>,
     options: PlanOptions,
+    now: &'static str,
 }
 
 pub(super) fn case(yaml: &str, mut rows: Vec<Value>) -> Case {
@@ -59,17 +60,24 @@ pub(super) fn case(yaml: &str, mut rows: Vec<Value>) -> Case {
         yaml: format!("version: 1\nworkspaces: {{w: {WORKSPACE}}}\n{yaml}"),
         rows,
         options: PlanOptions::default(),
+        now: NOW,
     }
 }
 
 impl Case {
+    pub(super) fn at(mut self, now: &'static str) -> Self {
+        self.now = now;
+        self
+    }
+
     pub(super) fn with(mut self, change: impl FnOnce(&mut PlanOptions)) -> Self {
         change(&mut self.options);
         self
     }
 
     pub(super) fn plan(self) -> Plan {
-        self.plan_at(NOW)
+        let now = self.now;
+        self.plan_at(now)
     }
 
     /// As of another moment than the one at which the keys were read.
@@ -80,7 +88,7 @@ impl Case {
             panic!("{messages:?}")
         });
         desired.folder = Some(PathBuf::from("."));
-        let mut live = Live::from_rows(self.rows, NOW);
+        let mut live = Live::from_rows(self.rows, self.now);
         live.names.workspaces.insert("ws-same".to_owned(), crate::model::WorkspaceId::new(WORKSPACE));
         let mask = Mask::of_live("ru*****ner".to_owned());
         let running = RunningKey::recognise(&live, &mask);
@@ -100,7 +108,7 @@ impl Case {
     }
 }
 
-fn lines(plan: &Plan) -> Vec<String> {
+pub(super) fn lines(plan: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
     for change in &plan.changes {
         let action = format!("{:?}", change.action).to_lowercase();

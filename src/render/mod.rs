@@ -29,6 +29,7 @@ mod samples;
 
 pub use escape::escape;
 pub use paths::Paths;
+pub use words::{Detail, Movement, files_moved, moved};
 
 /// How to draw, resolved by the caller: nothing here looks at the terminal or the environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

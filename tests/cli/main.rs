@@ -24,6 +24,7 @@ mod reading;
 mod rescuing;
 mod reviewing;
 mod rotating;
+mod saving;
 mod storm;
 mod switches;
 mod tools;

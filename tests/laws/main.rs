@@ -19,8 +19,11 @@ use std::sync::LazyLock;
 
 use case::{Case, Writing, case};
 use portkey_sync::emulator::{Options, RotationPolicyInRows, Seed, Switches};
-use portkey_sync::plan::{Action, Blocked, BlockedReason, Plan, PlanOptions, Prune, Refusal, Request};
+use portkey_sync::plan::{
+    Action, Blocked, BlockedReason, Plan, PlanOptions, Prune, Refusal, Request, hold_against,
+};
 use portkey_sync::report::{Report, Verdict};
+use portkey_sync::saved_plan::{FilesMeaning, SavedOptions, SavedPlan};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseResult};
 use rehearsal::{Rehearsal, read};
@@ -239,6 +242,49 @@ fn no_order_matters(case: &Case) -> TestCaseResult {
     Ok(())
 }
 
+/// A second later, planned by another process, the plan is the same one.
+fn no_clock_matters(case: &Case) -> TestCaseResult {
+    let file = case.file(case.writing);
+    let desired = read(&file);
+    let (now, later) = RUNTIME.block_on(async {
+        let rehearsal = start(&case.seed(), case.rows_carry_rotation_policy).await;
+        let options = PlanOptions { secrets_file: Some("secrets".into()), ..any_deletes(&rehearsal) };
+        let mut live = rehearsal.live(&desired).await;
+        let now = rehearsal.plan_of(&desired, &live, &options);
+        live.now += std::time::Duration::from_secs(1);
+        live.clock_skew_seconds += 100;
+        (now, rehearsal.plan_of(&desired, &live, &options))
+    });
+    prop_assert_ne!(now.now, later.now);
+    prop_assert_eq!(now.digest(), later.digest());
+    Ok(())
+}
+
+/// A plan that is saved and made again is approved to the last change, and is read back as it was.
+fn a_saved_plan_holds(case: &Case) -> TestCaseResult {
+    let file = case.file(case.writing);
+    let desired = read(&file);
+    let (plan, mut again) = RUNTIME.block_on(async {
+        let rehearsal = start(&case.seed(), case.rows_carry_rotation_policy).await;
+        let options = PlanOptions { secrets_file: Some("secrets".into()), ..any_deletes(&rehearsal) };
+        let plan = rehearsal.plan_with(&file, &options).await;
+        rehearsal.advance("3m").await;
+        let options = PlanOptions { as_of: Some(plan.now), ..options };
+        (plan, rehearsal.plan_with(&file, &options).await)
+    });
+    let saved = SavedPlan::new(plan, SavedOptions::default(), FilesMeaning::of(&desired, Vec::new()));
+    let read_back = SavedPlan::parse(&saved.to_json()).unwrap();
+    prop_assert_eq!(read_back.plan.digest(), saved.plan.digest());
+    prop_assert_eq!(essence(&read_back.plan), essence(&saved.plan));
+    prop_assert_eq!(&read_back.files, &saved.files);
+    let changes = again.changes.len();
+    let moved = hold_against(&read_back.plan, &mut again, &[]);
+    prop_assert!(!moved.is_unapproved(), "{:#?}", moved);
+    prop_assert_eq!(moved.same, changes);
+    prop_assert!(moved.gone.is_empty(), "{:#?}", moved.gone);
+    Ok(())
+}
+
 fn deletes_only_what_it_may(case: &Case) -> TestCaseResult {
     let prune = if case.prune { Prune::Delete } else { Prune::List };
     let (plan, gone, requests) = RUNTIME.block_on(async {
@@ -321,6 +367,16 @@ proptest! {
     #[test]
     fn a_plan_is_the_same_whatever_the_order_in_the_file_and_of_the_live_keys(case in case()) {
         no_order_matters(&case)?;
+    }
+
+    #[test]
+    fn a_plan_is_the_same_a_second_later(case in case()) {
+        no_clock_matters(&case)?;
+    }
+
+    #[test]
+    fn a_saved_plan_is_read_back_as_it_was_and_approves_the_same_plan_made_again(case in case()) {
+        a_saved_plan_holds(&case)?;
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::plan::{ReviewDocument, review_document};
 use super::{FormatVersion, VERSION};
 use crate::diagnostic::{Diagnostic, Label, Severity, Sources, Span};
 use crate::plan::Review;
+use crate::render::words::{Detail, Movement};
 
 /// An error that ended the run.
 #[derive(Serialize, JsonSchema)]
@@ -29,24 +30,78 @@ pub(super) struct ErrorBody {
     causes: Vec<String>,
     /// What to do.
     hints: Vec<String>,
+    /// What moved since a plan was approved; only for refusals that are about that.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    details: Vec<DetailDocument>,
+}
+
+/// One thing that moved since a plan was approved.
+#[derive(Serialize, JsonSchema)]
+struct DetailDocument {
+    what: WhatMoved,
+    /// Null for what is about no single key.
+    address: Option<String>,
+    /// What would be done to the key; null for entries of files.
+    action: Option<&'static str>,
+    /// For people.
+    message: String,
+}
+
+/// How it moved.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum WhatMoved {
+    /// It was not in the plan.
+    Added,
+    /// It was, and is not any more.
+    Gone,
+    /// It is another one now.
+    Changed,
+    /// It is as it was; the message says how many.
+    Same,
+}
+
+impl From<&Detail> for DetailDocument {
+    fn from(detail: &Detail) -> Self {
+        let Detail { what, address, action, message } = detail;
+        let what = match what {
+            Movement::Added => WhatMoved::Added,
+            Movement::Gone => WhatMoved::Gone,
+            Movement::Changed => WhatMoved::Changed,
+            Movement::Same => WhatMoved::Same,
+        };
+        Self { what, address: address.clone(), action: *action, message: message.clone() }
+    }
 }
 
 pub(super) fn error_document(
     code: &str,
     message: &str,
     causes: &[String],
+    details: &[Detail],
     hints: &[String],
     exit_code: u8,
 ) -> ErrorDocument {
-    ErrorDocument { format_version: VERSION, error: error_body(code, message, causes, hints), exit_code }
+    ErrorDocument {
+        format_version: VERSION,
+        error: error_body(code, message, causes, details, hints),
+        exit_code,
+    }
 }
 
-pub(super) fn error_body(code: &str, message: &str, causes: &[String], hints: &[String]) -> ErrorBody {
+pub(super) fn error_body(
+    code: &str,
+    message: &str,
+    causes: &[String],
+    details: &[Detail],
+    hints: &[String],
+) -> ErrorBody {
     ErrorBody {
         code: code.to_owned(),
         message: message.to_owned(),
         causes: causes.to_vec(),
         hints: hints.to_vec(),
+        details: details.iter().map(Into::into).collect(),
     }
 }
 

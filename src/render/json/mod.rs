@@ -21,7 +21,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::explain::Topic;
-use super::words::Explained;
+use super::words::{Detail, Explained};
 use crate::diagnostic::{Diagnostic, Place, Sources};
 use crate::inventory::{Holding, Sight};
 use crate::plan::{Action, LeastScopes, Plan, Review};
@@ -42,7 +42,19 @@ pub fn report(report: &Report, plan: &Plan, exit_code: u8) -> String {
 
 /// An error that ended the run. `code` is stable and short, as in `unauthorised`.
 pub fn error(code: &str, message: &str, causes: &[String], hints: &[String], exit_code: u8) -> String {
-    pretty(&error::error_document(code, message, causes, hints, exit_code))
+    pretty(&error::error_document(code, message, causes, &[], hints, exit_code))
+}
+
+/// A refusal, with what moved.
+pub fn refused(
+    code: &str,
+    message: &str,
+    causes: &[String],
+    details: &[Detail],
+    hints: &[String],
+    exit_code: u8,
+) -> String {
+    pretty(&error::error_document(code, message, causes, details, hints, exit_code))
 }
 
 /// Complaints about files; an empty list says that they are valid.
@@ -58,7 +70,7 @@ pub fn reviewed(diagnostics: &[Diagnostic], sources: &Sources, review: Option<&R
 /// The lines of an apply as it goes; each is one document on one line.
 pub mod lines {
     use super::error::error_body;
-    use super::{Diagnostic, Event, Plan, Report, Sources, events, line};
+    use super::{Detail, Diagnostic, Event, Plan, Report, Sources, events, line};
 
     /// What will be done.
     pub fn plan(plan: &Plan) -> String {
@@ -92,7 +104,19 @@ pub mod lines {
 
     /// An error that ended the run.
     pub fn error(code: &str, message: &str, causes: &[String], hints: &[String], exit_code: u8) -> String {
-        line(events::error(error_body(code, message, causes, hints), exit_code))
+        line(events::error(error_body(code, message, causes, &[], hints), exit_code))
+    }
+
+    /// A refusal, with what moved.
+    pub fn moved(
+        code: &str,
+        message: &str,
+        causes: &[String],
+        details: &[Detail],
+        hints: &[String],
+        exit_code: u8,
+    ) -> String {
+        line(events::error(error_body(code, message, causes, details, hints), exit_code))
     }
 }
 
@@ -140,6 +164,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ("events.schema.json", schema::<events::EventDocument>()),
         ("explain.schema.json", schema::<explain::ExplainDocument>()),
         ("permissions.schema.json", schema::<permissions::PermissionsDocument>()),
+        ("saved-plan.schema.json", crate::saved_plan::schema()),
     ]
 }
 

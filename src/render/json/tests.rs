@@ -237,3 +237,48 @@ fn names_come_through_as_they_are() {
     let document = read(&plan(&Plan { changes: vec![reset(&format!("ws/{name}"), 3)], ..empty_plan() }));
     assert_eq!(document["changes"][0]["name"], name);
 }
+
+fn rotate(to: &str, line: usize) -> Change {
+    let created = create(to, line);
+    let crate::plan::Request::Create { commit, .. } = created.request else { unreachable!() };
+    let before = crate::render::samples::snapshot(&created.address.name);
+    let first = crate::model::KeyUpdate {
+        rate_limits: Some(None),
+        expires_at: Some(None),
+        alert_emails: Some(Some(vec!["a@example.com".to_owned()])),
+        ..crate::model::KeyUpdate::default()
+    };
+    Change {
+        action: Action::Rotate,
+        request: crate::plan::Request::Rotate {
+            id: before.id.clone(),
+            first: Box::new(first),
+            transition: Some(jiff::SignedDuration::from_mins(90)),
+            commit: crate::plan::Commit { transition: Some("90m".to_owned()), prove: true, ..commit },
+        },
+        before: Some(before),
+        fields: Vec::new(),
+        reason: Some(crate::plan::Reason::Rotation(crate::handoff::Why::Due(crate::render::samples::time(
+            "2026-11-22T10:00:00Z",
+        )))),
+        ..created
+    }
+}
+
+#[test]
+fn a_saved_plan_holds_to_its_schema_and_is_read_back_as_it_was() {
+    use crate::saved_plan::{FilesMeaning, SavedOptions, SavedPlan};
+
+    let turning = Plan { changes: vec![rotate("ws-zeta/turning", 130)], ..story() };
+    for plan in [empty_plan(), story(), full_plan(), turning] {
+        // What only the run that made it could use is left out.
+        let saved = SavedPlan::new(plan.clone(), SavedOptions::default(), FilesMeaning::default());
+        let text = saved.to_json();
+        assert_valid("saved-plan.schema.json", &read(&text));
+        let back = SavedPlan::parse(&text).unwrap();
+        assert_eq!(back, saved);
+        assert_eq!(back.plan.digest(), plan.digest());
+        assert_eq!(super::plan(&back.plan), super::plan(&plan));
+        assert_eq!(back.to_json(), text);
+    }
+}

@@ -9,7 +9,7 @@ use super::limits;
 use super::texts;
 use crate::diff::FieldChange;
 use crate::model::{ConfigId, Mark, RotationPolicy};
-use crate::plan::{Cause, Risk};
+use crate::plan::{Action, Cause, Risk};
 use crate::render::layout::Role;
 use crate::render::words::{self, span_ms};
 use crate::render::{Style, escape};
@@ -39,6 +39,22 @@ impl Field {
         }
         self
     }
+}
+
+/// See [`super::field_in_words`].
+pub(super) fn in_words(change: &FieldChange, action: Action, style: &Style) -> String {
+    let fields = Fields { style, scope_sets: &BTreeMap::new(), written_scopes: &[] };
+    let Field { name, lines, risks: _ } = match action {
+        Action::Create => fields.of_create(change),
+        Action::Adopt
+        | Action::Update
+        | Action::ResetUsage
+        | Action::Deliver
+        | Action::Rotate
+        | Action::Delete => fields.of_update(change, false),
+    };
+    let lines: Vec<&str> = lines.iter().map(|line| line.trim()).collect();
+    format!("{name} {}", lines.join(", "))
 }
 
 /// How to show the fields of a change.

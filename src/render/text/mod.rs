@@ -8,6 +8,7 @@ mod fields;
 mod formatting;
 mod limits;
 mod list;
+mod moved;
 mod permissions;
 mod plan;
 mod report;
@@ -28,11 +29,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::explain::{Kind, Topic};
+use super::words::Detail;
 use super::{Style, Verbosity};
 use crate::desired::LeftAlone;
 use crate::diagnostic::{Diagnostic, Sources};
+use crate::diff::FieldChange;
 use crate::inventory::{Holding, Sight};
-use crate::plan::{LeastScopes, Plan, Review};
+use crate::plan::{Action, LeastScopes, Moved, Plan, Review};
 use crate::report::{Event, Report};
 
 /// What a plan does not know about itself.
@@ -175,4 +178,25 @@ pub fn failure(
     style: &Style,
 ) -> String {
     errors::failure(message, causes, facts, hints, style)
+}
+
+/// A refusal: what is refused, what moved, what is so now, what to do.
+pub fn refused(
+    message: &str,
+    causes: &[String],
+    details: &[Detail],
+    hints: &[String],
+    style: &Style,
+) -> String {
+    moved::refused(message, causes, details, hints, style)
+}
+
+/// That a saved plan still holds, with what of it is done already.
+pub fn still_holds(made_at: Timestamp, moved: &Moved, plan: &Plan, style: &Style) -> String {
+    moved::still_holds(made_at, moved, plan, style)
+}
+
+/// One field of a change on one line, without colour: `scopes + logs.view`.
+pub(super) fn field_in_words(field: &FieldChange, action: Action, style: &Style) -> String {
+    fields::in_words(field, action, style)
 }

@@ -2,6 +2,7 @@
 
 mod blocked;
 mod codes;
+mod moved;
 mod refused;
 mod risky;
 
@@ -16,6 +17,7 @@ use crate::report::{NotAttempted, Repair};
 
 pub(super) use blocked::blocked;
 pub(super) use codes::{BLOCKED, Meaning, NOTES, REFUSALS};
+pub use moved::{Detail, Movement, files_moved, moved};
 pub(super) use refused::{note, refusal};
 pub(super) use risky::{is_grave, risk};
 
@@ -197,6 +199,8 @@ pub(super) fn event(event: Event) -> (&'static str, &'static str) {
 /// When, as `in 9 days (2026-12-01T12:00:00Z)`.
 pub(super) fn when(now: Timestamp, until: Option<Timestamp>) -> String {
     match until {
+        // Only a saved plan leaves what is due for a later one.
+        Some(until) if until <= now => format!("in a later plan (due since {until})"),
         Some(until) => format!("{} ({until})", ahead(now, until)),
         None => "in a later run (--max-rotations)".to_owned(),
     }

@@ -3,6 +3,7 @@
 mod coming;
 mod diagnostics;
 pub(in crate::render) mod hostile;
+mod moved;
 mod plan;
 mod refusals;
 mod report;

@@ -1,0 +1,314 @@
+//! Saved plans as files: written whole or not at all, and read with every doubt being a refusal.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use crate::desired::Desired;
+use crate::plan::{Absence, Contract, Moved, Plan, Prune};
+use crate::render;
+use crate::saved_plan::{FilesMeaning, MAX_BYTES, SavedOptions, SavedPlan, SavedPlanError};
+
+use super::args::{BaseArgs, DEFAULT_FILE, GlobalArgs, PlanningArgs};
+use super::exit::Exit;
+use super::failure::CommandError;
+use super::planning::plan_again;
+
+/// A plan with what is needed to make it again.
+pub(super) fn of(global: &GlobalArgs, args: &PlanningArgs, desired: &Desired, plan: &Plan) -> SavedPlan {
+    let names = global.files.iter().map(|path| path.display().to_string()).collect();
+    let options = SavedOptions { policy: global.policy.clone(), ..options(args) };
+    SavedPlan::new(plan.clone(), options, FilesMeaning::of(desired, names))
+}
+
+fn options(args: &PlanningArgs) -> SavedOptions {
+    let PlanningArgs {
+        targets,
+        prune,
+        max_deletes,
+        max_changes,
+        max_rotations,
+        // Whoever applies says which programs may run.
+        allow_commands: _,
+        verify_secrets,
+        assume_complete,
+        strict_contract,
+        self_id,
+        // What this machine can read.
+        age_identity: _,
+        secrets_file,
+        deny_risks,
+        // It tells causes, which are for people.
+        base: _,
+        only_changed: _,
+    } = args;
+    SavedOptions {
+        prune: if *prune { Prune::Delete } else { Prune::List },
+        targets: targets.clone(),
+        max_deletes: *max_deletes,
+        max_changes: *max_changes,
+        max_rotations: *max_rotations,
+        absence: if *assume_complete { Absence::Assumed } else { Absence::Proven },
+        contract: if *strict_contract { Contract::Strict } else { Contract::Tolerant },
+        secrets_file: secrets_file.clone(),
+        prove: *verify_secrets,
+        self_id: self_id.clone(),
+        deny_risks: deny_risks.clone(),
+        policy: None,
+    }
+}
+
+/// The options of a saved plan in place of those of the command line, which must not say any of them.
+pub(super) fn planning(saved: &SavedPlan, args: &PlanningArgs) -> Result<PlanningArgs, CommandError> {
+    let PlanningArgs {
+        targets,
+        prune,
+        max_deletes,
+        max_changes,
+        max_rotations,
+        allow_commands,
+        verify_secrets,
+        assume_complete,
+        strict_contract,
+        self_id,
+        age_identity,
+        secrets_file,
+        deny_risks,
+        base,
+        only_changed,
+    } = args;
+    let said = [
+        ("--target", !targets.is_empty()),
+        ("--prune", *prune),
+        ("--max-deletes", max_deletes.is_some()),
+        ("--max-changes", max_changes.is_some()),
+        ("--max-rotations", max_rotations.is_some()),
+        ("--verify-secrets", *verify_secrets),
+        ("--assume-complete", *assume_complete),
+        ("--strict-contract", *strict_contract),
+        ("--secrets-file", secrets_file.is_some()),
+        ("--deny-risk", !deny_risks.is_empty()),
+        ("--base", !base.base.is_empty()),
+        ("--base-ref", base.base_ref.is_some()),
+        ("--only-changed", *only_changed),
+    ];
+    if let Some((option, _)) = said.into_iter().find(|(_, is_said)| *is_said) {
+        return Err(CommandError::message(format!(
+            "{option} shapes a plan, and the saved one has its shape"
+        ))
+        .hint(format!("leave {option} out; a plan is shaped when it is made: portkey-sync plan --out"))
+        .code("usage")
+        .exit(Exit::Usage));
+    }
+    let SavedOptions {
+        prune,
+        targets,
+        max_deletes,
+        max_changes,
+        max_rotations,
+        absence,
+        contract,
+        secrets_file,
+        prove,
+        // It says with which key the plan was made, and apply may run with another.
+        self_id: _,
+        deny_risks,
+        policy: _,
+    } = saved.options.clone();
+    Ok(PlanningArgs {
+        targets,
+        prune: prune == Prune::Delete,
+        max_deletes,
+        max_changes,
+        max_rotations,
+        allow_commands: allow_commands.clone(),
+        verify_secrets: prove,
+        assume_complete: absence == Absence::Assumed,
+        strict_contract: contract == Contract::Strict,
+        self_id: self_id.clone(),
+        age_identity: age_identity.clone(),
+        secrets_file,
+        deny_risks,
+        base: BaseArgs::default(),
+        only_changed: false,
+    })
+}
+
+/// The keys files of a saved plan, unless the command line names others.
+pub(super) fn files(saved: &SavedPlan, global: &GlobalArgs) -> Vec<PathBuf> {
+    if global.files == [PathBuf::from(DEFAULT_FILE)] {
+        saved.files.names.iter().map(PathBuf::from).collect()
+    } else {
+        global.files.clone()
+    }
+}
+
+/// Writes the file beside its place and puts it there in one step. Only a saved plan is ever replaced.
+pub(super) fn write(path: &Path, saved: &SavedPlan) -> Result<(), CommandError> {
+    let failed = |error: std::io::Error| {
+        CommandError::new(
+            anyhow::Error::new(error).context(format!("the plan could not be saved as `{}`", path.display())),
+        )
+        .code("io")
+    };
+    if !may_replace(path).map_err(failed)? {
+        return Err(CommandError::message(format!("`{}` is there, and is no saved plan", path.display()))
+            .hint("save the plan under another name: --out plan.json")
+            .code("io"));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut file| {
+        file.write_all(saved.to_json().as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)
+    });
+    written.map(drop).map_err(failed)
+}
+
+/// Whether nothing is lost: no file, an empty one, or an earlier plan.
+fn may_replace(path: &Path) -> std::io::Result<bool> {
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(error),
+    };
+    if !metadata.is_file() {
+        return Ok(false);
+    }
+    let mut beginning = Vec::new();
+    File::open(path)?.take(256).read_to_end(&mut beginning)?;
+    Ok(beginning.is_empty() || SavedPlan::begins(&beginning))
+}
+
+/// Reads a file that was written by [`write`].
+pub(super) fn read(path: &Path) -> Result<SavedPlan, CommandError> {
+    let unreadable = |error: std::io::Error| {
+        CommandError::new(
+            anyhow::Error::new(error).context(format!("the saved plan `{}` cannot be read", path.display())),
+        )
+        .code("io")
+    };
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
+    let hint = if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+        "this takes a saved plan; a keys file is named with -f".to_owned()
+    } else {
+        format!("plan again: portkey-sync plan --out {}", path.display())
+    };
+    let refused = |code, error: anyhow::Error| {
+        CommandError::new(error.context(format!("`{}` is no plan that can be used", path.display())))
+            .code(code)
+            .refused(Vec::new())
+            .hint(hint.clone())
+    };
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(refused("bad-saved-plan", anyhow::anyhow!("it holds more than 64 MiB")));
+    }
+    let text =
+        String::from_utf8(bytes).map_err(|_| refused("bad-saved-plan", SavedPlanError::NotJson.into()))?;
+    SavedPlan::parse(&text).map_err(|error| {
+        let code = match &error {
+            SavedPlanError::OtherFormat { .. } | SavedPlanError::OtherVersion { .. } => "other-version",
+            SavedPlanError::NotJson
+            | SavedPlanError::OtherDocument
+            | SavedPlanError::Edited
+            | SavedPlanError::Unfit { .. } => "bad-saved-plan",
+        };
+        refused(code, error.into())
+    })
+}
+
+/// What was approved, and how it is approved again.
+pub(super) struct Approval<'a> {
+    pub(super) path: &'a Path,
+    pub(super) saved: &'a SavedPlan,
+    /// `--expect-plan`: all or nothing.
+    pub(super) digest: Option<&'a str>,
+}
+
+impl Approval<'_> {
+    /// Refuses a file that is not the one whose digest was approved.
+    pub(super) fn check_digest(&self) -> Result<(), CommandError> {
+        let found = self.saved.plan.digest();
+        match self.digest {
+            Some(expected) if expected != found => Err(CommandError::message(format!(
+                "`{}` is not the plan that was approved ({expected}): it is {found}",
+                self.path.display()
+            ))
+            .code("other-plan")
+            .refused(Vec::new())
+            .hint(format!("look at it with: portkey-sync show {}", self.path.display()))),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Refuses files that say something else than they said when the plan was made.
+    pub(super) fn check_files(
+        &self,
+        global: &GlobalArgs,
+        args: &PlanningArgs,
+        desired: &Desired,
+    ) -> Result<(), CommandError> {
+        let moved = self.saved.files.moved(&FilesMeaning::of(desired, Vec::new()));
+        if moved.is_empty() {
+            return Ok(());
+        }
+        Err(CommandError::message(format!(
+            "the keys files do not say what they said when the plan {} was made",
+            self.saved.plan.digest()
+        ))
+        .code("other-files")
+        .refused(render::files_moved(&moved))
+        .hint(self.again(global, args)))
+    }
+
+    /// Refuses another organisation.
+    pub(super) fn check_organisation(&self, plan: &Plan) -> Result<(), CommandError> {
+        if self.saved.plan.organisation == plan.organisation {
+            return Ok(());
+        }
+        let name = |plan: &Plan| plan.organisation.as_ref().map_or("unknown".to_owned(), ToString::to_string);
+        Err(CommandError::message(format!(
+            "the plan is for the organisation `{}`, and this is `{}`",
+            name(&self.saved.plan),
+            name(plan)
+        ))
+        .code("other-organisation")
+        .refused(Vec::new())
+        .hint("use an API key of the organisation that the plan was made for"))
+    }
+
+    /// Refuses what nobody has approved.
+    pub(super) fn check(
+        &self,
+        global: &GlobalArgs,
+        args: &PlanningArgs,
+        moved: &Moved,
+    ) -> Result<(), CommandError> {
+        let is_approved = match self.digest {
+            None => !moved.is_unapproved(),
+            Some(_) => !moved.is_other(),
+        };
+        if is_approved {
+            return Ok(());
+        }
+        let error = CommandError::message(format!(
+            "this is not the plan that was approved ({}, now {})",
+            moved.reviewed, moved.now
+        ))
+        .code("other-plan")
+        .refused(render::moved(moved))
+        .hint(self.again(global, args));
+        Err(if moved.is_unapproved() {
+            error
+        } else {
+            error.hint(
+                "--expect-plan is all or nothing; without it, what is left of the saved plan is applied",
+            )
+        })
+    }
+
+    fn again(&self, global: &GlobalArgs, args: &PlanningArgs) -> String {
+        format!("look again with: {}", plan_again(global, args, Some(self.path)))
+    }
+}
