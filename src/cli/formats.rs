@@ -146,7 +146,7 @@ pub(super) fn error(error: &CommandError, format: OutputFormat, output: &Output)
             output.complain(&match moved {
                 None => render::text::failure(&message, &causes, &[], hints, &output.stderr),
                 Some(moved) => render::text::refused(&message, &causes, moved, hints, &output.stderr),
-            })
+            });
         }
         (OutputFormat::Json, None) => {
             output.data(&render::json::error(code, &message, &causes, hints, exit));

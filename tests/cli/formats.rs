@@ -224,3 +224,19 @@ fn every_published_schema_is_printed_by_the_program_and_named_in_the_page_about_
     }
     assert!(seen >= 8, "{seen}");
 }
+
+#[test]
+fn a_saved_plan_is_shown_as_the_comment_that_the_plan_was() {
+    let rehearsal = Rehearsal::of(UPDATES);
+    let plan = rehearsal.run(&["plan", "--out", "plan.json", "--format", "markdown"]).expect(0).stdout;
+    let shown = rehearsal.folder.run(&["show", "plan.json", "--format", "markdown"]).expect(0).stdout;
+    let up_to_the_command = |text: &str| text.split("```sh").next().unwrap().to_owned();
+    assert_eq!(up_to_the_command(&shown), up_to_the_command(&plan));
+    let lines = lines(&rehearsal.run(&["apply", "plan.json", "--format", "jsonl"]).expect(0).stdout);
+    assert_eq!(types(&lines).last(), Some(&"report"));
+    rehearsal
+        .folder
+        .run(&["show", "prod/alpha", "--format", "markdown"])
+        .expect(64)
+        .says("only a saved plan");
+}
