@@ -33,7 +33,8 @@ pub(super) struct ShowArgs {
 
 pub(super) async fn run(global: &GlobalArgs, args: &ShowArgs, output: &Output) -> Result<Exit, CommandError> {
     let path = Path::new(&args.what);
-    let is_plan = path.extension().is_some_and(|extension| extension == "json") && path.is_file();
+    // By its ending alone: a plan that is not there must not be looked for among the keys.
+    let is_plan = path.extension().is_some_and(|extension| extension == "json");
     if is_plan { show_plan::run(global, path, args.format, output) } else { key(global, args, output).await }
 }
 
