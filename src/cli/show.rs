@@ -34,7 +34,8 @@ pub(super) struct ShowArgs {
 
 pub(super) async fn run(global: &GlobalArgs, args: &ShowArgs, output: &Output) -> Result<Exit, CommandError> {
     let path = Path::new(&args.what);
-    let is_plan = path.extension().is_some_and(|extension| extension == "json") && path.is_file();
+    // By its ending alone: a plan that is not there must not be looked for among the keys.
+    let is_plan = path.extension().is_some_and(|extension| extension == "json");
     match args.format {
         _ if is_plan => show_plan::run(global, path, args.format, output),
         PlanFormat::Text | PlanFormat::Json => key(global, args, output).await,
