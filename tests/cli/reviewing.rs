@@ -332,3 +332,48 @@ fn a_command_on_keys_by_name_has_no_base() {
         .expect(64)
         .says("plan, apply and validate");
 }
+
+#[test]
+fn a_check_sees_what_decides_which_key_is_meant() {
+    let folder = Folder::new();
+    let id = "183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2";
+    folder.write("keys.yaml", &keys_file(AS_SEEDED));
+    commit(&folder);
+    let check = |from: &str, to: &str, more: &[&str]| {
+        folder.write("keys.yaml", &keys_file(AS_SEEDED).replace(from, to));
+        folder.run(&[&["validate", "--base-ref", "main"][..], more].concat())
+    };
+    check("name: alpha", "name: alpha", &[]).expect(0).says("asks for what main asks for");
+    let replaced = check("name: alpha", &format!("name: alpha, replaces: {id}"), &["--deny-risk", "deleted"]);
+    replaced.expect(4).says("! deleted");
+    let moved = check("name: alpha", &format!("name: alpha, id: {id}, protected: true"), &[]).expect(0);
+    moved.says("`id`, `protected` of prod/alpha differ");
+    assert!(!moved.said().contains("asks for what"), "{}", moved.said());
+    check("managed_by: platform", "managed_by: others", &[]).expect(0).says("`managed_by` of the root file");
+    let json =
+        check("name: alpha", &format!("name: alpha, id: {id}"), &["--format", "json"]).expect(0).json();
+    assert_eq!(json["review"]["beside"][0]["fields"], json!(["id"]));
+}
+
+#[test]
+fn a_tag_that_bears_the_name_of_the_base_is_not_taken_for_it() {
+    let folder = Folder::new();
+    folder.write("keys.yaml", &keys_file(AS_SEEDED));
+    commit(&folder);
+    git(&folder, &["tag", "main"]);
+    let ended = folder.run(&["validate", "--base-ref", "main"]).expect(1);
+    ended.says("`main` can mean refs/tags/main or refs/heads/main");
+    folder.run(&["validate", "--base-ref", "refs/heads/main"]).expect(0);
+}
+
+#[test]
+fn a_base_that_is_not_there_is_a_failure() {
+    let folder = Folder::new();
+    folder.write("keys.yaml", &keys_file(AS_SEEDED));
+    for command in ["validate", "plan"] {
+        folder
+            .run(&[command, "--base", "nosuch.yaml"])
+            .expect(1)
+            .says("the base `nosuch.yaml` cannot be read");
+    }
+}
