@@ -97,7 +97,11 @@ escrow_state() {
 
 validate() {
   local words=()
-  [[ -z $base_ref ]] || words+=("--base-ref=$base_ref")
+  if [[ -n $base_ref ]]; then
+    words+=("--base-ref=$base_ref")
+    # A risk is a change, so it takes a base to see one without a key.
+    options --deny-risk "${IN_DENY_RISK//,/$'\n'}"
+  fi
   [[ -z $policy ]] || words+=("--policy=$policy")
   code=0
   # These lines are made to annotate the pull request; the program escapes what it quotes.
@@ -139,11 +143,12 @@ apply() {
   [[ -z $policy ]] || words+=("--policy=$policy")
   code=0
   hush
-  if [[ -n ${IN_EXPECT_PLAN:-} ]]; then
+  if [[ -n ${IN_EXPECT_PLAN:-} && -z ${IN_PLAN_FILE:-} ]]; then
     options --deny-risk "${IN_DENY_RISK//,/$'\n'}"
     "$program" apply "${files[@]}" "${words[@]}" --expect-plan "$IN_EXPECT_PLAN" || code=$?
   else
-    # The files are named here, not by whoever saved the plan; its own options hold otherwise.
+    [[ -z ${IN_EXPECT_PLAN:-} ]] || words+=(--expect-plan "$IN_EXPECT_PLAN")
+    # The files are named here, not by whoever saved the plan; its own options hold otherwise, its denied risks too.
     "$program" apply "$plan_file" "${files[@]}" "${words[@]}" || code=$?
   fi
   speak
@@ -213,14 +218,17 @@ if [[ $IN_COMMAND == apply ]]; then
   finish "$code"
 fi
 
-# On the pull request an invalid file is shown at its lines; a plan would only repeat it.
+# On the pull request, mistakes and risks are shown at their lines. The plan is made all the same: of files that are
+# invalid it says so, so that the comment does not go on showing an earlier plan.
+checked=0
 if [[ $IN_COMMAND == plan ]]; then
   validate
-  [[ $code == 0 ]] || finish "$code"
+  checked=$code
 fi
 plan
 # Pending changes are what a plan is for; as drift, they are what the job is to show.
 if [[ $code == 2 && $IN_COMMAND == plan ]]; then
   code=0
 fi
+[[ $code != 0 ]] || code=$checked
 finish "$code"
