@@ -275,7 +275,8 @@ mod tests {
         };
         if !git(&["init", "-q"]) {
             let said = "a_file_that_git_tracks_is_refused is not checked: git is not on this machine";
-            return writeln!(io::stderr(), "{said}").unwrap();
+            let mut stderr = io::stderr();
+            return writeln!(stderr, "{said}").unwrap();
         }
         fs::write(folder.path().join("ci"), "old").unwrap();
         assert!(git(&["add", "ci"]));

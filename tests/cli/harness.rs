@@ -105,7 +105,8 @@ pub(crate) fn has(program: &str) -> bool {
     if !has {
         let thread = std::thread::current();
         let test = thread.name().unwrap_or("a test");
-        writeln!(std::io::stderr(), "{test} is not checked: {program} is not on this machine").unwrap();
+        let mut stderr = std::io::stderr();
+        writeln!(stderr, "{test} is not checked: {program} is not on this machine").unwrap();
     }
     has
 }

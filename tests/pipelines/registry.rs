@@ -94,7 +94,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         if !lacks.is_empty() {
             let verb = if lacks.len() == 1 { "is" } else { "are" };
             let lacks = lacks.join(" and ");
-            writeln!(std::io::stderr(), "{name} is not checked: {lacks} {verb} not on this machine").unwrap();
+            let mut stderr = std::io::stderr();
+            writeln!(stderr, "{name} is not checked: {lacks} {verb} not on this machine").unwrap();
         }
         let run = move || {
             run();

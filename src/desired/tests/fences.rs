@@ -90,6 +90,25 @@ teams/a.yaml:5:29 error outside-fence: this file may not hold keys of the worksp
 }
 
 #[test]
+fn a_key_behind_a_fence_replaces_none_because_that_could_be_any() {
+    let team = "keys:
+  - {name: a, workspace_id: pay, scopes: [inference], replaces: 183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2}
+";
+    insta::assert_snapshot!(included(ROOT, &[("teams/a.yaml", team)]), @r#"
+teams/a.yaml:2:65 error outside-fence: this file may not replace a key, which could be any
+  keys.yaml:7:28 this file may hold only these
+  hint: move the entry to the root file for as long as it has `replaces`
+"#);
+    let fenced_by = |fence: &str| {
+        let root = ROOT
+            .replace("workspaces: [pay], scopes: [inference, logs.write], types: [workspace-service]", fence);
+        included(&root, &[("teams/a.yaml", team)])
+    };
+    assert!(fenced_by("types: [workspace-service]").contains("error outside-fence"));
+    assert_eq!(fenced_by("scopes: [inference]"), "", "where keys may belong anywhere, so may that one");
+}
+
+#[test]
 fn an_included_file_holds_keys_defaults_and_templates_only() {
     let team =
         "version: 1\nsinks: {x: {file: y}}\nknown_scopes: [a.b]\ninclude: []\ntemplates: {service: {}}\n";
