@@ -341,7 +341,7 @@ const KEY_FIELDS: &[Field] = &[
     field(
         "replaces",
         Text(Format::Id),
-        "The id of the live key in whose place this one comes, where `type`, `workspace_id` or `user_id` have to change: this one is created and delivered, and the other is deleted in a run at least the transition later. New id, new secret; the usage history stays with the former key. Not in an included file with a fence of workspaces or types, because the id could be any key's. Remove the field once that is done.",
+        "The id of the live key in whose place this one comes, where `type`, `workspace_id` or `user_id` have to change: this one is created and delivered, and the other is deleted in a run at least the transition later. New id, new secret; the usage history stays with the former key. Remove the field once that is done.",
     )
     .example("\"183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2\""),
     field("absent", Shape::Bool, "`true` deletes the key: a delete that was reviewed. The entry then holds only what identifies the key, and can be taken out once it is applied. Default: `false`."),

@@ -52,16 +52,16 @@ pub(super) fn check(
             out.push(outside(key.span, "this file may not hold keys of the organisation".to_owned(), *span));
         }
     }
-    // It deletes a live key by its id, of which the files do not know where it belongs.
-    let border =
-        fence.workspaces.as_ref().map(|(_, span)| span).or(fence.kinds.as_ref().map(|(_, span)| span));
-    if let (Some(span), Some(entry)) = (border, merged.get("replaces")) {
-        let message = "this file may not replace a key, which could be any".to_owned();
-        let outside = Diagnostic::error(codes::OUTSIDE_FENCE, entry.value.span, message);
+    // The id does not tell where the key belongs that would be deleted.
+    if let (Some(span), Some(entry)) = (fence.place(), merged.get("replaces")) {
         out.push(
-            outside
-                .also(*span, "this file may hold only these")
-                .hint("move the entry to the root file for as long as it has `replaces`"),
+            Diagnostic::error(
+                codes::OUTSIDE_FENCE,
+                entry.name,
+                "a file behind a fence may not replace keys: an id does not tell where its key belongs",
+            )
+            .also(span, "this file may hold only these")
+            .hint("move the entry into the root file"),
         );
     }
     if let (Some((allowed, span)), Some(entry)) = (&fence.scopes, merged.get("scopes")) {

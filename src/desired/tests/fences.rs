@@ -90,25 +90,6 @@ teams/a.yaml:5:29 error outside-fence: this file may not hold keys of the worksp
 }
 
 #[test]
-fn a_key_behind_a_fence_replaces_none_because_that_could_be_any() {
-    let team = "keys:
-  - {name: a, workspace_id: pay, scopes: [inference], replaces: 183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2}
-";
-    insta::assert_snapshot!(included(ROOT, &[("teams/a.yaml", team)]), @r#"
-teams/a.yaml:2:65 error outside-fence: this file may not replace a key, which could be any
-  keys.yaml:7:28 this file may hold only these
-  hint: move the entry to the root file for as long as it has `replaces`
-"#);
-    let fenced_by = |fence: &str| {
-        let root = ROOT
-            .replace("workspaces: [pay], scopes: [inference, logs.write], types: [workspace-service]", fence);
-        included(&root, &[("teams/a.yaml", team)])
-    };
-    assert!(fenced_by("types: [workspace-service]").contains("error outside-fence"));
-    assert_eq!(fenced_by("scopes: [inference]"), "", "where keys may belong anywhere, so may that one");
-}
-
-#[test]
 fn an_included_file_holds_keys_defaults_and_templates_only() {
     let team =
         "version: 1\nsinks: {x: {file: y}}\nknown_scopes: [a.b]\ninclude: []\ntemplates: {service: {}}\n";
@@ -191,4 +172,14 @@ fn standard_input_cannot_include() {
 <stdin>:6:1 error misplaced-field: standard input cannot include files, because it lies in no folder
   hint: name the root file with `-f`, or give the other files with `-f` as well
 "#);
+}
+
+#[test]
+fn a_file_behind_a_fence_replaces_no_key() {
+    let team = "keys:\n- {name: a, workspace_id: pay, scopes: [inference], replaces: 183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2}\n";
+    let said = included(ROOT, &[("teams/a.yaml", team)]);
+    assert!(said.contains("outside-fence") && said.contains("may not replace keys"), "{said}");
+    let open =
+        ROOT.replace(", workspaces: [pay], scopes: [inference, logs.write], types: [workspace-service]", "");
+    assert_eq!(included(&open, &[("teams/a.yaml", team)]), "");
 }
