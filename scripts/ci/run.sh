@@ -67,18 +67,31 @@ has_no_secrets() {
   [[ $head != "${GITHUB_REPOSITORY:?}" ]]
 }
 
-# The policy in force: the base's, so that no pull request changes the policy that judges it.
+# The policy in force: the base's, so that no pull request changes the policy that judges it. Only of a file that the
+# base certainly does not have, or that lies outside of the repository, the one at hand is taken.
 policy_in_force() {
-  local file=$1 kept=$RUNNER_TEMP/portkey-sync-policy.yaml
+  local file=$1 kept=$RUNNER_TEMP/portkey-sync-policy.yaml top folder listed
   if [[ -z $base_ref ]]; then
     printf '%s' "$file"
-  elif git -c core.fsmonitor=false cat-file blob "$base_ref:./$file" >"$kept" 2>/dev/null; then
-    printf '%s' "$kept"
-  elif git -c core.fsmonitor=false rev-parse --quiet --verify --end-of-options "$base_ref^{commit}" >/dev/null; then
-    printf '%s' "$file"
-  else
-    return 1
+    return
   fi
+  git rev-parse --quiet --verify --end-of-options "$base_ref^{commit}" >/dev/null || return 1
+  if [[ $file == /* ]]; then
+    top=$(cd -P -- "$(git rev-parse --show-toplevel)" && pwd) || return 1
+    folder=$(cd -P -- "$(dirname -- "$file")" && pwd) || return 1
+    file=$folder/$(basename -- "$file")
+    if [[ $file != "$top"/* ]]; then
+      printf '%s' "$file"
+      return
+    fi
+  fi
+  listed=$(git -c core.quotePath=false ls-tree --full-name --name-only "$base_ref" -- "$file") || return 1
+  if [[ -z $listed ]]; then
+    printf '%s' "$file"
+    return
+  fi
+  git cat-file blob "$base_ref:$listed" >"$kept" || return 1
+  printf '%s' "$kept"
 }
 
 # What the escrow would show to whoever downloads it: nothing, encrypted secrets, or plain ones.
@@ -183,7 +196,7 @@ if [[ -n $base_ref && ! $base_ref =~ ^[A-Za-z0-9_][A-Za-z0-9_./^~@-]*$ ]]; then
 fi
 policy=''
 if [[ -n ${IN_POLICY:-} ]]; then
-  policy=$(policy_in_force "$IN_POLICY") || fail_usage 'base-ref is not in this checkout; check out with fetch-depth 0'
+  policy=$(policy_in_force "$IN_POLICY") || fail_usage 'the policy of base-ref cannot be read; is base-ref in this checkout? Check out with fetch-depth 0'
 fi
 
 case ${IN_COMMAND:-} in

@@ -90,12 +90,30 @@ pub(crate) fn the_policy_that_judges_is_that_of_the_base() {
     };
     plan(&[("base-ref", &base)]).expect(0);
     assert_eq!(runner.got("policy"), "strict");
+    let whole = runner.checkout.path().join("keys/policy.yaml").display().to_string();
+    runner.put("policy", "");
+    plan(&[("base-ref", &base), ("policy", &whole)]).expect(0);
+    assert_eq!(runner.got("policy"), "strict", "a whole path leads to the base as well");
     // After the merge there is no base, and what was merged holds.
     plan(&[]).expect(0);
     assert_eq!(runner.got("policy"), "lax");
     // A base that is not there is no reason to let the pull request judge itself.
     let job = plan(&[("base-ref", "0123456789012345678901234567890123456789")]).expect(64);
     assert!(job.log.contains("fetch-depth"), "{}", job.log);
+    // Neither is a file of the base that is not here, as in a partial clone.
+    let object = runner.git(&["rev-parse", &format!("{base}:keys/policy.yaml")]);
+    let (folder, name) = object.split_at(2);
+    fs::remove_file(runner.checkout.path().join(".git/objects").join(folder).join(name)).unwrap();
+    plan(&[("base-ref", &base)]).expect(64);
+    // One that the base never had is taken as it is, also from beside the repository.
+    runner.file("keys/new.yaml", "new");
+    plan(&[("base-ref", &base), ("policy", "new.yaml")]).expect(0);
+    assert_eq!(runner.got("policy"), "new");
+    let beside = tempfile::tempdir().unwrap();
+    fs::write(beside.path().join("policy.yaml"), "central").unwrap();
+    let central = beside.path().join("policy.yaml").display().to_string();
+    plan(&[("base-ref", &base), ("policy", &central)]).expect(0);
+    assert_eq!(runner.got("policy"), "central");
 }
 
 pub(crate) fn an_escrow_is_called_encrypted_only_if_no_secret_in_it_is_plain() {
