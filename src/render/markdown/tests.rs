@@ -51,6 +51,34 @@ fn a_plan_of_two_thousand_changes_fits_and_says_what_it_leaves_out() {
 }
 
 #[test]
+fn two_thousand_changes_of_all_fields_with_long_names_fit_as_well() {
+    // As long as a name may be, and each character of it longer once it is escaped.
+    let name = |n: usize| format!("ws-{n}-{}/key-{n}-{}", "é|`&".repeat(25), "<@_é".repeat(25));
+    let changes = (1..=2_000).map(|n| {
+        let mut fields = all_fields();
+        let value = 501.0 + f64::from(u16::try_from(n).unwrap());
+        fields.retain(|field| !matches!(field, FieldChange::UsageLimits { .. }));
+        fields.push(FieldChange::UsageLimits { before: Some(budget(500.0)), after: Some(budget(value)) });
+        update(&name(n), n, fields)
+    });
+    let plan = Plan { changes: changes.collect(), ..empty_plan() };
+    for (limit, most) in [(GITHUB_LIMIT, 65_536), (GITLAB_LIMIT, 1_000_000)] {
+        let shown = show(&plan, limit);
+        assert!(shown.len() < most, "{}", shown.len());
+        let listed = shown.lines().filter(|line| line.contains("update, keys.yaml:")).count();
+        assert!(listed > 0 && listed < 2_000, "{listed}");
+        let left_out = 2_000 - listed;
+        assert!(
+            shown.contains(&format!(
+                "**{left_out} of the 2000 changes are not listed here: {left_out} update.**"
+            )),
+            "{shown}"
+        );
+        assert!(shown.contains("more keys to look at are not in this table.**"), "{shown}");
+    }
+}
+
+#[test]
 fn a_cut_comment_ends_its_fence_and_its_table() {
     for n in [100, 500, 1_000, 1_999, 3_000] {
         let shown = show(&many(n), GITHUB_LIMIT);
