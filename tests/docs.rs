@@ -420,6 +420,21 @@ fn code() -> String {
 }
 
 #[test]
+fn the_page_about_json_names_every_code_of_an_error() {
+    let page = read("docs/json.md");
+    let mut codes = std::collections::BTreeSet::from(["failed".to_owned()]);
+    for entry in fs::read_dir(root().join("src/cli")).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        let said = text.split(".code(\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
+        codes.extend(said);
+    }
+    assert!(codes.len() > 10, "{codes:?}");
+    for code in codes {
+        assert!(page.contains(&format!("`{code}`")), "docs/json.md lacks the code `{code}`");
+    }
+}
+
+#[test]
 fn the_emulators_fidelity_is_told_row_by_row_with_tests_that_exist() {
     let reference = read("docs/portkey-api.md");
     let (_, reference) = reference.split_once("\n## 1. ").unwrap();
