@@ -450,14 +450,13 @@ fn missing_scopes() -> Vec<MissingScope> {
 }
 
 pub(super) fn all_notes() -> Vec<Note> {
-    let ci = KeyAddress { workspace: None, user: None, name: "ci".to_owned() };
     vec![
         Note::ClockSkew { seconds: 73 },
         Note::UnknownToThisVersion("keys have a field `colour`".to_owned()),
         Note::HeldWithoutKey(held_secret()),
         Note::RescueCopy(Escrowed { sealed: true, ..held_secret() }),
-        Note::RevokedAgainstFile { address: ci.clone(), place: place(12), until: None },
-        Note::NotTried { address: ci },
+        Note::RevokedAgainstFile { address: address("organisation/ci"), place: place(12), until: None },
+        Note::NotTried { address: address("organisation/ci") },
         Note::RunningKeyUncertain { candidates: 0 },
         Note::RunningKeyUncertain { candidates: 3 },
         Note::ListUnstable,
