@@ -75,8 +75,19 @@ const MAY_SEE: &[(&str, &[&str])] = &[
 ];
 
 /// Who computes only: no clock, no file, no network, no chance.
-const PURE: &[&str] =
-    &["model", "scopes", "policy", "diff", "plan", "saved_plan", "report", "render", "import", "inventory"];
+const PURE: &[&str] = &[
+    "model",
+    "scopes",
+    "handoff",
+    "policy",
+    "diff",
+    "plan",
+    "saved_plan",
+    "report",
+    "render",
+    "import",
+    "inventory",
+];
 
 /// What would make a module impure.
 const IMPURE: &[&str] = &[
