@@ -100,7 +100,8 @@ fn a_refused_approval_is_explained() {
       The keys files do not mean what they meant when the plan was made.
       Comments, order and templates are no meaning.
 
-      what to do  Apply from the revision that was planned, or plan again and have the new plan reviewed.
+      what to do  Apply from the revision that was planned, or plan again and have the new plan
+                  reviewed.
     ");
 }
 
