@@ -204,22 +204,19 @@ fn the_name_of_a_committed_file_cannot_play_with_the_terminal_in_a_log() {
 fn a_line_of_a_keys_file_is_no_command_to_a_ci_system_in_any_format() {
     let folder = Folder::new();
     for command in ["##vso[task.setvariable variable=X]evil", "##[add-mask]x", "::error::x"] {
-        folder.write(
-            "keys.yaml",
-            &format!("version: 1\nkeys:\n- name: a\n  \"{command}\": 1\n# {command}: [\n  '{command}\n"),
-        );
-        let runs = ["text", "json", "sarif", "gitlab", "markdown"]
-            .map(|format| folder.run(&["validate", "--format", format]))
-            .into_iter()
-            .chain([folder.run(&["plan", "--emulator"]), folder.run(&["fmt", "--check"])]);
-        for ended in runs {
-            assert!(ended.code == 1 || ended.code == 64, "{}", ended.said());
-            assert!(!ended.said().contains("##[") && !ended.said().contains("##vso"), "{}", ended.said());
-            assert!(
-                !ended.said().lines().any(|line| line.trim_start().starts_with("::")),
-                "{}",
-                ended.said()
-            );
+        let unknown_field = format!("version: 1\nkeys:\n- {{name: a, \"{command}\": 1}} # {command}\n");
+        let broken = format!("version: 1\nkeys: [\n\n{command}: '{command}\n");
+        for file in [unknown_field, broken] {
+            folder.write("keys.yaml", &file);
+            let runs = ["text", "json", "sarif", "gitlab"]
+                .map(|format| folder.run(&["validate", "--format", format]))
+                .into_iter()
+                .chain([folder.run(&["plan", "--emulator"])]);
+            for ended in runs {
+                let said = ended.expect(1).said();
+                assert!(!said.contains("##[") && !said.contains("##vso"), "{said}");
+                assert!(!said.lines().any(|line| line.trim_start().starts_with("::")), "{said}");
+            }
         }
     }
 }
