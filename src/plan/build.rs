@@ -77,7 +77,8 @@ fn plan_for(inputs: &Inputs<'_>, diff: &Diff<'_>, rivals: Vec<Rival>) -> Plan {
                 Decision::Gone => {}
             }
         }
-        match replacing::decide(inputs, entry) {
+        let is_blocked = blocked.last().is_some_and(|last: &Blocked| last.place.as_ref() == Some(place));
+        match replacing::decide(inputs, entry).filter(|_| !is_blocked) {
             Some(Former::Delete(change)) => changes.push(*change),
             Some(Former::Wait(former)) => waiting.push(former),
             Some(Former::Blocked(reason)) => {
