@@ -1,13 +1,13 @@
 //! Values for the tests of this module: one story, an organisation of 60 keys.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::text::{Mode, PlanContext};
+use super::text::{Extent, Mode, PlanContext};
 use super::{Style, Verbosity};
 use crate::desired::{Origin, RuleId, codes};
 use crate::diagnostic::{Place, Severity};
@@ -42,6 +42,8 @@ pub(super) fn context(sets: &BTreeMap<String, BTreeSet<String>>) -> PlanContext<
         verbosity: Verbosity::Normal,
         next_command: Some("portkey-sync apply --prune --expect-plan 7f3a9c2e41d05b88".to_owned()),
         mode: Mode::Preview,
+        folder: Path::new("."),
+        extent: Extent::Entries,
     }
 }
 
