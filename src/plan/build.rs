@@ -426,6 +426,8 @@ fn heed(
 fn fields_of(inputs: &Inputs<'_>, entry: &Entry<'_>, live: &LiveKey) -> Vec<FieldChange> {
     match inputs.options.asked {
         None => entry.fields.clone(),
+        // What has ended need not be ended again.
+        Some(Asked::Revoke) if live.expires_at.is_some_and(|end| end <= inputs.now) => Vec::new(),
         Some(Asked::Revoke) => {
             vec![FieldChange::ExpiresAt { before: live.expires_at, after: Some(inputs.now) }]
         }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 mod causes;
+mod orders;
 
 use super::*;
 use crate::desired::parse_str;
