@@ -5,6 +5,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::string_slice,
+    clippy::indexing_slicing,
     reason = "a test may fail loudly; clippy does not know the helpers of an integration test as tests"
 )]
 

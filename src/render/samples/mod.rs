@@ -34,8 +34,7 @@ pub(super) fn time(text: &str) -> Timestamp {
 }
 
 pub(super) fn scope_sets() -> BTreeMap<String, BTreeSet<String>> {
-    let set = ["completions.write", "prompts.render"].map(str::to_owned).into();
-    BTreeMap::from([("inference".to_owned(), set)])
+    [("inference".to_owned(), ["completions.write", "prompts.render"].map(str::to_owned).into())].into()
 }
 
 pub(super) fn context(sets: &BTreeMap<String, BTreeSet<String>>) -> PlanContext<'_> {
