@@ -4,7 +4,6 @@ mod reports;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -25,7 +24,7 @@ use crate::plan::{
 };
 use crate::policy::Finding;
 
-pub(super) use reports::{done, mixed_report, not_delivered, report};
+pub(super) use reports::{mixed_report, not_delivered, report};
 
 pub(super) const PLAIN: Style = Style { color: false, width: 100 };
 

@@ -403,59 +403,59 @@ fn verbose_shows_the_exact_calls_and_who_is_in_no_file() {
     let sets = scope_sets();
     let verbose = PlanContext { verbosity: Verbosity::Verbose, ..context(&sets) };
     insta::assert_snapshot!(text::plan(&plan, &verbose, &PLAIN), @r#"
-organisation a1b2c3d4, read with key `ci-plan`: 60 live keys, 52 in keys.yaml
+    organisation a1b2c3d4, read with key `ci-plan`: 60 live keys, 52 in keys.yaml
 
-ws-a
-  + create   new                                                            keys.yaml:41
-      description     "Checkout, Europe"
-      scopes          inference (completions.write, prompts.render), logs.write
-      rate_limits     100 requests per minute
-      usage_limits    500 USD monthly, alert at 400 USD
-      metadata        environment=prod, team="payments and more"
-      expires_at      2027-06-30T00:00:00Z
-      deliver_to      dir: secrets/ws-a/new
-      POST /api-keys/workspace/service
-        {
-          "workspace_id": "6a1d",
-          "name": "new",
-          "description": "Checkout, Europe [portkey-sync new=<nonce>]",
-          "scopes": [
-            "completions.write",
-            "prompts.render",
-            "logs.write"
-          ]
-        }
-      PUT /api-keys/{id}
-        {
-          "description": "Checkout, Europe [portkey-sync by=platform id=<id> at=a1b2c3 secret=<secret> to=680699]"
-        }
+    ws-a
+      + create   new                                                            keys.yaml:41
+          description     "Checkout, Europe"
+          scopes          inference (completions.write, prompts.render), logs.write
+          rate_limits     100 requests per minute
+          usage_limits    500 USD monthly, alert at 400 USD
+          metadata        environment=prod, team="payments and more"
+          expires_at      2027-06-30T00:00:00Z
+          deliver_to      dir: secrets/ws-a/new
+          POST /api-keys/workspace/service
+            {
+              "workspace_id": "6a1d",
+              "name": "new",
+              "description": "Checkout, Europe [portkey-sync new=<nonce>]",
+              "scopes": [
+                "completions.write",
+                "prompts.render",
+                "logs.write"
+              ]
+            }
+          PUT /api-keys/{id}
+            {
+              "description": "Checkout, Europe [portkey-sync by=platform id=<id> at=a1b2c3 secret=<secret> to=680699]"
+            }
 
-  > deliver  owed                                                           keys.yaml:58
-      deliver_to      dir: secrets/ws-a/owed
-      (an earlier run got this secret at 2026-11-22T09:00:00Z and was interrupted; it is at hand)
-      PUT /api-keys/183f497a-2c51-4a7e
-        {
-          "description": "Checkout, Europe [portkey-sync by=platform id=183f497a at=a1b2c3 secret=Xk.7Qz@20261122T090000Z to=efc232]"
-        }
+      > deliver  owed                                                           keys.yaml:58
+          deliver_to      dir: secrets/ws-a/owed
+          (an earlier run got this secret at 2026-11-22T09:00:00Z and was interrupted; it is at hand)
+          PUT /api-keys/183f497a-2c51-4a7e
+            {
+              "description": "Checkout, Europe [portkey-sync by=platform id=183f497a at=a1b2c3 secret=Xk.7Qz@20261122T090000Z to=efc232]"
+            }
 
-  < reset    reset                                                          keys.yaml:93
-      usage           set to 0, as usage_reset_after 2026-11-22T10:00:00Z asks
-                      (it counts since 2026-11-01T00:00:00Z)
-      PUT /api-keys/183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2
-        {
-          "reset_usage": true
-        }
+      < reset    reset                                                          keys.yaml:93
+          usage           set to 0, as usage_reset_after 2026-11-22T10:00:00Z asks
+                          (it counts since 2026-11-01T00:00:00Z)
+          PUT /api-keys/183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2
+            {
+              "reset_usage": true
+            }
 
-in no file
-  ws-a/left                               id-of-ws-a/left   --prune would delete it
-  ws-a/hand-made                          id-of-ws-a/hand-made
+    in no file
+      ws-a/left                               id-of-ws-a/left   --prune would delete it
+      ws-a/hand-made                          id-of-ws-a/hand-made
 
-3 changes      1 create, 1 deliver, 1 reset
-4 writes       1 POST, 3 PUT; then reads to verify
-left alone     52 keys are as declared; 2 live keys are in no file
-               --prune would delete 1 key: ws-a/left
-Nothing was written. Apply exactly this: portkey-sync apply --prune --expect-plan 7f3a9c2e41d05b88
-"#);
+    3 changes      1 create, 1 deliver, 1 reset
+    4 writes       1 POST, 3 PUT; then reads to verify
+    left alone     52 keys are as declared; 2 live keys are in no file
+                   --prune would delete 1 key of these
+    Nothing was written. Apply exactly this: portkey-sync apply --prune --expect-plan 7f3a9c2e41d05b88
+    "#);
 }
 
 #[test]
