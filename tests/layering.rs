@@ -16,14 +16,15 @@ use std::path::{Path, PathBuf};
 /// Each module of the library and the modules that it may name.
 const MAY_SEE: &[(&str, &[&str])] = &[
     ("killpoint", &[]),
+    ("git", &[]),
     ("model", &[]),
     ("diagnostic", &[]),
     ("emulator", &[]),
     ("scopes", &["model"]),
     ("api", &["model", "killpoint"]),
     ("handoff", &["model"]),
-    ("secrets", &["model", "handoff", "killpoint"]),
-    ("desired", &["model", "diagnostic", "scopes", "secrets"]),
+    ("secrets", &["model", "handoff", "killpoint", "git"]),
+    ("desired", &["model", "diagnostic", "scopes", "secrets", "git"]),
     ("policy", &["model", "diagnostic", "scopes", "desired"]),
     ("live", &["model", "api"]),
     ("diff", &["model", "diagnostic", "desired", "live"]),

@@ -102,6 +102,16 @@ k.yaml:10:15 error invalid-sink-path: `file` has the unknown placeholder `{nam}`
 }
 
 #[test]
+fn no_sink_may_see_a_credential_of_ours_however_it_is_spelled() {
+    insta::assert_snapshot!(check("version: 1
+sinks:
+  gh: {command: [gh], env: [GH_TOKEN, PORTKEY_ADMIN_API_KEY, Portkey_Api_Key]}
+  op: {command: [op], env: [PORTKEY_EMULATOR_ADMIN_KEY, PORTKEY_SYNC_AGE_IDENTITY, PORTKEY_BASE_URL]}
+keys: []
+"), @"");
+}
+
+#[test]
 fn several_files_are_one_root() {
     let said = load_files(&[
         ("a.yaml", "version: 1\nworkspaces: {pay: ws-pay}\nmanaged_by: us\nkeys: []\n"),
