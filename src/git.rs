@@ -5,7 +5,7 @@
 //! like a repository is none, and git sees of the environment what it needs to find its settings: none of our keys,
 //! and no `GIT_…` variable that points it elsewhere.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -73,16 +73,20 @@ pub(crate) enum Tracked {
 /// Whether git tracks this file, or anything in this folder.
 pub(crate) fn tracked(path: &Path) -> Tracked {
     let Some(git) = program() else { return Tracked::No };
-    // `.` and `..` have a name as well.
-    let named = if path.file_name().is_some() { Ok(path.to_owned()) } else { path.canonicalize() };
-    let Ok(named) = named else { return Tracked::No };
-    let Some(name) = named.file_name() else { return Tracked::No };
-    let folder = named.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // The folder may itself be a repository, or a part of the one around it.
+    let inside = if path.is_dir() { is_listed(&git, path, OsStr::new(".")) } else { Tracked::No };
+    let Some(name) = path.file_name().filter(|_| inside == Tracked::No) else { return inside };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    is_listed(&git, folder, name)
+}
+
+/// Whether git lists this name in this folder, or something beneath it.
+fn is_listed(git: &Path, folder: &Path, name: &OsStr) -> Tracked {
     // Where the file system does not tell `A` from `a`, another spelling is the same file.
     let icase = if cfg!(any(windows, target_os = "macos")) { ",icase" } else { "" };
     let mut wanted = OsString::from(format!(":(literal{icase})"));
     wanted.push(name);
-    let status = command(&git, folder)
+    let status = command(git, folder)
         .args(["ls-files", "--error-unmatch", "--"])
         .arg(wanted)
         .stdout(Stdio::null())
