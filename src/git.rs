@@ -107,6 +107,7 @@ fn is_in_repository(folder: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::io::{self, Write};
 
     use super::*;
 
@@ -117,7 +118,10 @@ mod tests {
         fs::write(folder.path().join("kept/file"), "old").unwrap();
         fs::write(folder.path().join("[ab]"), "old").unwrap();
         fs::write(folder.path().join("a"), "new").unwrap();
-        let git = program()?;
+        let Some(git) = program() else {
+            writeln!(io::stderr(), "not checked: git is not on this machine").unwrap();
+            return None;
+        };
         for words in [&["init", "-q"][..], &["add", "kept", ":(literal)[ab]"]] {
             assert!(command(&git, folder.path()).args(words).status().unwrap().success());
         }

@@ -230,7 +230,9 @@ fn every_keys_file_of_the_repository_is_valid_but_the_one_with_mistakes() {
 
 #[test]
 fn links_lead_to_files_that_are_there() {
-    let mut documents = vec!["README.md".to_owned(), "CONTRIBUTING.md".to_owned(), "CHANGELOG.md".to_owned()];
+    let mut documents = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/review/README.md"]
+        .map(str::to_owned)
+        .to_vec();
     for entry in fs::read_dir(root().join("docs")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         if Path::new(&name).extension().is_some_and(|extension| extension == "md") {
@@ -276,6 +278,7 @@ fn every_option_that_the_documents_name_exists() {
     for document in [
         "README.md",
         "docs/auditing.md",
+        "docs/ci.md",
         "docs/emulator.md",
         "docs/json.md",
         "docs/formats.md",
@@ -291,8 +294,16 @@ fn every_option_that_the_documents_name_exists() {
         "docs/policy.md",
     ] {
         let content = read(document);
-        // What programs of sinks take is not ours.
-        let content = content.replace("--repo", "");
+        // What other programs take is not ours.
+        let content = [
+            "--repo",
+            "--target ci",
+            "--persona",
+            "--offline",
+            "gh run download RUN --name portkey-escrow --dir",
+        ]
+        .iter()
+        .fold(content, |content, others| content.replace(others, ""));
         let ours = content.split("cargo ").map(|part| part.split_once('\n').map_or("", |(_, rest)| rest));
         for word in ours.flat_map(|part| part.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))) {
             if word.starts_with("--") && word.len() > 3 && !word.starts_with("---") {
@@ -415,6 +426,21 @@ fn code() -> String {
         }
     }
     code
+}
+
+#[test]
+fn the_page_about_json_names_every_code_of_an_error() {
+    let page = read("docs/json.md");
+    let mut codes = std::collections::BTreeSet::from(["failed".to_owned()]);
+    for entry in fs::read_dir(root().join("src/cli")).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        let said = text.split(".code(\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
+        codes.extend(said);
+    }
+    assert!(codes.len() > 10, "{codes:?}");
+    for code in codes {
+        assert!(page.contains(&format!("`{code}`")), "docs/json.md lacks the code `{code}`");
+    }
 }
 
 #[test]

@@ -21,7 +21,9 @@ case $IN_COMMAND in
   plan | drift) ;;
   *) exit 0 ;;
 esac
-[[ -s ${IN_MARKDOWN_FILE:-} ]] || give_up 'there is no plan to show'
+# Nothing was to be planned, as on a fork; whoever decided that has said so.
+[[ -n ${IN_MARKDOWN_FILE:-} ]] || exit 0
+[[ -s $IN_MARKDOWN_FILE ]] || give_up 'there is no plan to show'
 IFS= read -r marker <"$IN_MARKDOWN_FILE" || true
 [[ $marker == '<!-- portkey-sync:plan '*' -->' ]] || give_up 'the plan does not begin with its marker'
 

@@ -67,18 +67,31 @@ has_no_secrets() {
   [[ $head != "${GITHUB_REPOSITORY:?}" ]]
 }
 
-# The policy in force: the base's, so that no pull request changes the policy that judges it.
+# The policy in force: the base's, so that no pull request changes the policy that judges it. Only of a file that the
+# base certainly does not have, or that lies outside of the repository, the one at hand is taken.
 policy_in_force() {
-  local file=$1 kept=$RUNNER_TEMP/portkey-sync-policy.yaml
+  local file=$1 kept=$RUNNER_TEMP/portkey-sync-policy.yaml top folder listed
   if [[ -z $base_ref ]]; then
     printf '%s' "$file"
-  elif git -c core.fsmonitor=false cat-file blob "$base_ref:./$file" >"$kept" 2>/dev/null; then
-    printf '%s' "$kept"
-  elif git -c core.fsmonitor=false rev-parse --quiet --verify --end-of-options "$base_ref^{commit}" >/dev/null; then
-    printf '%s' "$file"
-  else
-    return 1
+    return
   fi
+  git rev-parse --quiet --verify --end-of-options "$base_ref^{commit}" >/dev/null || return 1
+  if [[ $file == /* ]]; then
+    top=$(cd -P -- "$(git rev-parse --show-toplevel)" && pwd) || return 1
+    folder=$(cd -P -- "$(dirname -- "$file")" && pwd) || return 1
+    file=$folder/$(basename -- "$file")
+    if [[ $file != "$top"/* ]]; then
+      printf '%s' "$file"
+      return
+    fi
+  fi
+  listed=$(git -c core.quotePath=false ls-tree --full-name --name-only "$base_ref" -- "$file") || return 1
+  if [[ -z $listed ]]; then
+    printf '%s' "$file"
+    return
+  fi
+  git cat-file blob "$base_ref:$listed" >"$kept" || return 1
+  printf '%s' "$kept"
 }
 
 # What the escrow would show to whoever downloads it: nothing, encrypted secrets, or plain ones.
@@ -97,7 +110,11 @@ escrow_state() {
 
 validate() {
   local words=()
-  [[ -z $base_ref ]] || words+=("--base-ref=$base_ref")
+  if [[ -n $base_ref ]]; then
+    words+=("--base-ref=$base_ref")
+    # A risk is a change, so it takes a base to see one without a key.
+    options --deny-risk "${IN_DENY_RISK//,/$'\n'}"
+  fi
   [[ -z $policy ]] || words+=("--policy=$policy")
   code=0
   # These lines are made to annotate the pull request; the program escapes what it quotes.
@@ -139,11 +156,12 @@ apply() {
   [[ -z $policy ]] || words+=("--policy=$policy")
   code=0
   hush
-  if [[ -n ${IN_EXPECT_PLAN:-} ]]; then
+  if [[ -n ${IN_EXPECT_PLAN:-} && -z ${IN_PLAN_FILE:-} ]]; then
     options --deny-risk "${IN_DENY_RISK//,/$'\n'}"
     "$program" apply "${files[@]}" "${words[@]}" --expect-plan "$IN_EXPECT_PLAN" || code=$?
   else
-    # The files are named here, not by whoever saved the plan; its own options hold otherwise.
+    [[ -z ${IN_EXPECT_PLAN:-} ]] || words+=(--expect-plan "$IN_EXPECT_PLAN")
+    # The files are named here, not by whoever saved the plan; its own options hold otherwise, its denied risks too.
     "$program" apply "$plan_file" "${files[@]}" "${words[@]}" || code=$?
   fi
   speak
@@ -178,7 +196,7 @@ if [[ -n $base_ref && ! $base_ref =~ ^[A-Za-z0-9_][A-Za-z0-9_./^~@-]*$ ]]; then
 fi
 policy=''
 if [[ -n ${IN_POLICY:-} ]]; then
-  policy=$(policy_in_force "$IN_POLICY") || fail_usage 'base-ref is not in this checkout; check out with fetch-depth 0'
+  policy=$(policy_in_force "$IN_POLICY") || fail_usage 'the policy of base-ref cannot be read; is base-ref in this checkout? Check out with fetch-depth 0'
 fi
 
 case ${IN_COMMAND:-} in
@@ -213,14 +231,17 @@ if [[ $IN_COMMAND == apply ]]; then
   finish "$code"
 fi
 
-# On the pull request an invalid file is shown at its lines; a plan would only repeat it.
+# On the pull request, mistakes and risks are shown at their lines. The plan is made all the same: of files that are
+# invalid it says so, so that the comment does not go on showing an earlier plan.
+checked=0
 if [[ $IN_COMMAND == plan ]]; then
   validate
-  [[ $code == 0 ]] || finish "$code"
+  checked=$code
 fi
 plan
 # Pending changes are what a plan is for; as drift, they are what the job is to show.
 if [[ $code == 2 && $IN_COMMAND == plan ]]; then
   code=0
 fi
+[[ $code != 0 ]] || code=$checked
 finish "$code"

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::api::Gateway;
 use crate::apply::{ApplyOptions, Stop, apply};
 use crate::desired::Desired;
+use crate::handoff::Why;
 use crate::model::Target;
 use crate::plan::{Asked, Plan, hold_against};
 use crate::render::{self, json::lines, text::Mode};
@@ -139,6 +140,9 @@ async fn run_with(
             }
         }
     }
+    if let Some(error) = too_early(&plan, grounds) {
+        return Err(error);
+    }
     if !plan.refusals.is_empty() || (plan.changes.is_empty() && plan.needs_a_person()) {
         match format {
             ApplyFormat::Text => {}
@@ -230,6 +234,27 @@ fn approve(global: &GlobalArgs, args: &ApplyArgs, plan: &Plan) -> Result<(), Com
         None if !plan.changes.is_empty() && !args.yes => confirm(plan, args.format),
         Some(_) | None => Ok(()),
     }
+}
+
+/// Somebody asks for new secrets now, and Portkey refuses all of them because earlier ones are in transition.
+fn too_early(plan: &Plan, grounds: &Grounds<'_>) -> Option<CommandError> {
+    if !matches!(grounds, Grounds::Now(Some(Asked::Rotate { .. }))) || !plan.changes.is_empty() {
+        return None;
+    }
+    let waiting = plan.waiting.iter().find(|waiting| waiting.why == Some(Why::Asked))?;
+    let until = waiting.until.map_or_else(|| "its transition ends".to_owned(), |until| until.to_string());
+    let message = format!(
+        "nothing was rotated: Portkey refuses another secret for `{}` until {until}",
+        waiting.address
+    );
+    let address = waiting.address.to_string();
+    Some(
+        CommandError::message(message)
+            .code("in-transition")
+            .hint("run this again then, or with --wait")
+            .hint(format!("to end the key now: portkey-sync revoke {}", planning::quoted(&address)))
+            .exit(Exit::Refused),
+    )
 }
 
 fn lock_failed(error: LockError) -> CommandError {

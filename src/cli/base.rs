@@ -25,6 +25,15 @@ pub(super) fn read(global: &GlobalArgs, args: &BaseArgs) -> Result<Option<Loaded
     if args.base.is_empty() {
         return Ok(None);
     }
+    // A base that is there may have errors of its own; one that is not is a slip of the command line.
+    for path in &args.base {
+        if let Err(error) = std::fs::metadata(path) {
+            let what = format!("the base `{}` cannot be read", path.display());
+            return Err(CommandError::new(anyhow::Error::new(error).context(what))
+                .code("base")
+                .hint("check --base; or name a git revision with --base-ref"));
+        }
+    }
     let files: Vec<FileArgument> = args.base.iter().cloned().map(FileArgument::from).collect();
     Ok(Some(load(&files, &mut std::io::empty())))
 }

@@ -239,7 +239,7 @@ fn programs(plan: &Plan) -> BTreeSet<String> {
 }
 
 /// A word that a shell reads as one.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@:,+=".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

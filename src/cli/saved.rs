@@ -58,7 +58,13 @@ fn options(args: &PlanningArgs) -> SavedOptions {
     }
 }
 
-/// The options of a saved plan in place of those of the command line, which must not say any of them.
+/// The smaller of two limits; none is no limit.
+fn smaller(one: Option<usize>, other: Option<usize>) -> Option<usize> {
+    [one, other].into_iter().flatten().min()
+}
+
+/// The options of a saved plan in place of those of the command line. These can only be stricter: whoever applies need
+/// not trust the file about the risks and the numbers that he accepts.
 pub(super) fn planning(saved: &SavedPlan, args: &PlanningArgs) -> Result<PlanningArgs, CommandError> {
     let PlanningArgs {
         targets,
@@ -80,14 +86,10 @@ pub(super) fn planning(saved: &SavedPlan, args: &PlanningArgs) -> Result<Plannin
     let said = [
         ("--target", !targets.is_empty()),
         ("--prune", *prune),
-        ("--max-deletes", max_deletes.is_some()),
-        ("--max-changes", max_changes.is_some()),
-        ("--max-rotations", max_rotations.is_some()),
         ("--verify-secrets", *verify_secrets),
         ("--assume-complete", *assume_complete),
         ("--strict-contract", *strict_contract),
         ("--secrets-file", secrets_file.is_some()),
-        ("--deny-risk", !deny_risks.is_empty()),
         ("--base", !base.base.is_empty()),
         ("--base-ref", base.base_ref.is_some()),
         ("--only-changed", *only_changed),
@@ -100,6 +102,8 @@ pub(super) fn planning(saved: &SavedPlan, args: &PlanningArgs) -> Result<Plannin
         .code("usage")
         .exit(Exit::Usage));
     }
+    let stricter = (*max_deletes, *max_changes, *max_rotations);
+    let also_denied = deny_risks;
     let SavedOptions {
         prune,
         targets,
@@ -112,15 +116,16 @@ pub(super) fn planning(saved: &SavedPlan, args: &PlanningArgs) -> Result<Plannin
         prove,
         // It says with which key the plan was made, and apply may run with another.
         self_id: _,
-        deny_risks,
+        mut deny_risks,
         policy: _,
     } = saved.options.clone();
+    deny_risks.extend(also_denied.iter().copied());
     Ok(PlanningArgs {
         targets,
         prune: prune == Prune::Delete,
-        max_deletes,
-        max_changes,
-        max_rotations,
+        max_deletes: smaller(max_deletes, stricter.0),
+        max_changes: smaller(max_changes, stricter.1),
+        max_rotations: smaller(max_rotations, stricter.2),
         allow_commands: allow_commands.clone(),
         verify_secrets: prove,
         assume_complete: absence == Absence::Assumed,

@@ -46,23 +46,25 @@ fn addresses(keys: &[Lowered], out: &mut Complaints) {
 }
 
 fn pins(keys: &[Lowered], out: &mut Complaints) {
-    let mut seen: BTreeMap<&KeyId, Span> = BTreeMap::new();
+    // UUIDs mean the same in capitals.
+    let plain = |id: &KeyId| id.as_str().to_ascii_lowercase();
+    let mut seen: BTreeMap<String, Span> = BTreeMap::new();
     for key in keys {
         let (Some(id), Some(span)) = (&key.key.id, key.id) else { continue };
-        if let Some(first) = seen.get(id) {
+        if let Some(first) = seen.get(&plain(id)) {
             out.push(
                 Diagnostic::error(codes::DUPLICATE_ID, span, format!("two entries are pinned to `{id}`"))
                     .also(*first, "first here")
                     .hint("remove one of the entries or correct its `id`"),
             );
         } else {
-            seen.insert(id, span);
+            seen.insert(plain(id), span);
         }
     }
     // A key that is replaced goes away, so nothing else may mean it.
     for key in keys {
         let (Some(id), Some(span)) = (&key.key.replaces, key.replaces) else { continue };
-        if let Some(first) = seen.get(id) {
+        if let Some(first) = seen.get(&plain(id)) {
             out.push(
                 Diagnostic::error(
                     codes::DUPLICATE_ID,
@@ -73,7 +75,7 @@ fn pins(keys: &[Lowered], out: &mut Complaints) {
                 .hint("a key that is replaced can have no other entry, and is replaced once"),
             );
         } else {
-            seen.insert(id, span);
+            seen.insert(plain(id), span);
         }
     }
 }

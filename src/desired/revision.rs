@@ -44,6 +44,14 @@ pub enum RevisionError {
         /// Whether history was cut off when the repository was cloned.
         shallow: bool,
     },
+    /// Several references bear the name, and git would silently take one of them.
+    #[error("`{rev}` can mean {}", named.join(" or "))]
+    Ambiguous {
+        /// The name.
+        rev: String,
+        /// In full.
+        named: Vec<String>,
+    },
     /// A keys file lies outside of the repository.
     #[error("`{path}` lies outside of the repository")]
     Outside {
@@ -76,6 +84,9 @@ impl RevisionError {
                 "this clone is shallow: fetch the revision, or check out with the whole history (fetch-depth: 0)",
             ),
             Self::NoRevision { shallow: false, .. } => Some("fetch it first, as in git fetch origin main"),
+            Self::Ambiguous { .. } => {
+                Some("write the one that is meant in full; a tag of a branch's name would hide the branch")
+            }
             Self::Outside { .. } => Some("give the former files with --base FILE"),
             Self::Stdin => Some("name the keys file with -f, or give the former files with --base FILE"),
             Self::Failed { .. } => {
@@ -121,6 +132,10 @@ impl Revision {
         })?;
         let root = PathBuf::from(line(&root));
         let root = std::fs::canonicalize(&root).unwrap_or(root);
+        let named = references(name, &program, folder);
+        if named.len() > 1 {
+            return Err(RevisionError::Ambiguous { rev: name.to_owned(), named });
+        }
         let wanted = format!("{name}^{{commit}}");
         let Ok(commit) = ask(&["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted]) else {
             let shallow = ask(&["rev-parse", "--is-shallow-repository"]);
@@ -272,6 +287,17 @@ fn entries(listing: &[u8]) -> BTreeMap<PathBuf, Blob> {
 
 fn line(answer: &[u8]) -> String {
     String::from_utf8_lossy(answer).trim_end_matches(['\n', '\r']).to_owned()
+}
+
+/// The references that bear a name. Git prefers a tag to a branch, so a tag could stand in for the base.
+fn references(name: &str, program: &Path, folder: &Path) -> Vec<String> {
+    let full: Vec<String> =
+        ["tags", "heads", "remotes"].iter().map(|kind| format!("refs/{kind}/{name}")).collect();
+    let mut args = vec!["for-each-ref", "--format=%(refname)", "--"];
+    args.extend(full.iter().map(String::as_str));
+    let said = run(program, folder, &args).unwrap_or_default();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    said.lines().filter(|line| full.iter().any(|name| name == line)).map(str::to_owned).collect()
 }
 
 fn run(program: &Path, folder: &Path, args: &[&str]) -> Result<Vec<u8>, RevisionError> {

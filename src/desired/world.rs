@@ -56,6 +56,16 @@ pub(super) struct Fence {
     pub(super) kinds: Option<(Vec<KeyKind>, Span)>,
 }
 
+impl Fence {
+    /// Where it stands; none if it keeps nothing out.
+    pub(super) fn place(&self) -> Option<Span> {
+        let Self { workspaces, scopes, kinds } = self;
+        let (workspaces, scopes) =
+            (workspaces.as_ref().map(|(_, at)| *at), scopes.as_ref().map(|(_, at)| *at));
+        workspaces.or(scopes).or(kinds.as_ref().map(|(_, at)| *at))
+    }
+}
+
 impl World {
     /// Takes over the declarations of one root file. Templates are taken out of the map.
     pub(super) fn declare(&mut self, root: &mut Map, out: &mut Complaints) {

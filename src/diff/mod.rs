@@ -45,7 +45,7 @@ pub struct Entry<'a> {
 /// Matches and compares.
 pub fn diff<'a>(desired: &'a Desired, live: &'a Live, now: Timestamp) -> Diff<'a> {
     let pairs = pair(desired, live);
-    let mut claimed: std::collections::BTreeSet<_> = replaced(desired, live).into_keys().collect();
+    let mut claimed = replaced(desired, live);
     let mut entries = Vec::with_capacity(pairs.len());
     for (desired, ids, found) in pairs {
         claimed.extend(found.claims().map(|key| key.id.clone()));

@@ -168,9 +168,7 @@ type ByName<'a> = BTreeMap<(KeyKind, Option<WorkspaceId>, Option<UserId>, String
 pub fn pair<'a>(desired: &'a Desired, live: &'a Live) -> Vec<(&'a DesiredKey, Ids, Found<'a>)> {
     let pinned: BTreeSet<&KeyId> =
         desired.keys.iter().filter_map(|key| pinned_key(key, live)).map(|key| &key.id).collect();
-    let replaced = replaced(desired, live);
-    let free =
-        || live.keys.values().filter(|key| !pinned.contains(&key.id) && !replaced.contains_key(&key.id));
+    let free = || live.keys.values().filter(|key| !pinned.contains(&key.id));
     let mut by_name: ByName<'a> = BTreeMap::new();
     let mut by_hash: BTreeMap<&str, Vec<&LiveKey>> = BTreeMap::new();
     for key in free() {
@@ -203,6 +201,7 @@ pub fn pair<'a>(desired: &'a Desired, live: &'a Live) -> Vec<(&'a DesiredKey, Id
         })
         .collect();
     refuse_double_claims(&mut pairs);
+    refuse_replaced_claims(&mut pairs, live);
     pairs
 }
 
@@ -219,20 +218,28 @@ fn find<'a>(
             None => Found::PinMissing,
         };
     }
-    match named(by_name, key.kind, ids, &key.address.name) {
+    // A key is not the one that it replaces, whatever their names.
+    let replaced = key.replaces.as_ref().and_then(|id| by_id(id, live));
+    let named = |name: &str| -> Vec<&'a LiveKey> {
+        let named = named(by_name, key.kind, ids, name).iter().copied();
+        named.filter(|live| replaced.is_none_or(|replaced| replaced.id != live.id)).collect()
+    };
+    match named(&key.address.name).as_slice() {
         [] => {}
         [live] => return Found::Key { live, how: Identified::ByName },
         several => return Found::Ambiguous(several.to_vec()),
     }
     if let Setting::Set(former) = &key.renamed_from {
-        match named(by_name, key.kind, ids, former) {
+        match named(former).as_slice() {
             [] => {}
             [live] => return Found::Key { live, how: Identified::ByFormerName },
             several => return Found::Ambiguous(several.to_vec()),
         }
     }
     let hash = address_hash(key.kind, ids.workspace.as_ref(), ids.user.as_ref(), &key.address.name);
+    let is_replaced = |live: &LiveKey| replaced.is_some_and(|replaced| replaced.id == live.id);
     match by_hash.get(hash.as_str()).map_or(&[][..], Vec::as_slice) {
+        [live] if is_replaced(live) => Found::Missing,
         [live] if live.kind == Some(key.kind) && live.workspace == ids.workspace => match key.presence {
             Presence::Present => Found::Key { live, how: Identified::ByMark },
             Presence::Absent => Found::RenamedOutside(live),
@@ -241,10 +248,9 @@ fn find<'a>(
     }
 }
 
-/// The live keys in whose place others come, each with the entry that says so.
-pub fn replaced<'a>(desired: &'a Desired, live: &Live) -> BTreeMap<KeyId, &'a DesiredKey> {
-    let entries = desired.keys.iter();
-    entries.filter_map(|key| Some((by_id(key.replaces.as_ref()?, live)?.id.clone(), key))).collect()
+/// The live keys in whose place others come.
+pub fn replaced(desired: &Desired, live: &Live) -> BTreeSet<KeyId> {
+    desired.keys.iter().filter_map(|key| Some(by_id(key.replaces.as_ref()?, live)?.id.clone())).collect()
 }
 
 /// The live key that an entry is pinned to.
@@ -299,6 +305,21 @@ fn refuse_double_claims(pairs: &mut [(&DesiredKey, Ids, Found<'_>)]) {
                 places.get(&live.id).and_then(|places| places.iter().find(|place| **place != key.place))
         {
             *found = Found::ClaimedTwice { live, other: other.clone() };
+        }
+    }
+}
+
+/// A key that another entry means is not to be replaced: that entry wants it to stay.
+fn refuse_replaced_claims<'a>(pairs: &mut [(&DesiredKey, Ids, Found<'a>)], live: &'a Live) {
+    let claimed: BTreeMap<KeyId, Place> = pairs
+        .iter()
+        .flat_map(|(key, _, found)| found.claims().map(|live| (live.id.clone(), key.place.clone())))
+        .collect();
+    for (key, _, found) in pairs {
+        if let Some(former) = key.replaces.as_ref().and_then(|id| by_id(id, live))
+            && let Some(other) = claimed.get(&former.id)
+        {
+            *found = Found::ClaimedTwice { live: former, other: other.clone() };
         }
     }
 }

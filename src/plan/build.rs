@@ -77,7 +77,8 @@ fn plan_for(inputs: &Inputs<'_>, diff: &Diff<'_>, rivals: Vec<Rival>) -> Plan {
                 Decision::Gone => {}
             }
         }
-        match replacing::decide(inputs, entry) {
+        let is_blocked = blocked.last().is_some_and(|last: &Blocked| last.place.as_ref() == Some(place));
+        match replacing::decide(inputs, entry).filter(|_| !is_blocked) {
             Some(Former::Delete(change)) => changes.push(*change),
             Some(Former::Wait(former)) => waiting.push(former),
             Some(Former::Blocked(reason)) => {
@@ -425,6 +426,8 @@ fn heed(
 fn fields_of(inputs: &Inputs<'_>, entry: &Entry<'_>, live: &LiveKey) -> Vec<FieldChange> {
     match inputs.options.asked {
         None => entry.fields.clone(),
+        // What has ended need not be ended again.
+        Some(Asked::Revoke) if live.expires_at.is_some_and(|end| end <= inputs.now) => Vec::new(),
         Some(Asked::Revoke) => {
             vec![FieldChange::ExpiresAt { before: live.expires_at, after: Some(inputs.now) }]
         }

@@ -50,7 +50,7 @@ pub use cause::{Cause, Causes, LeftOut, Older};
 pub use coming::{Coming, Event};
 pub use permissions::{LeastScopes, MissingScope, Purpose, least};
 pub use refusal::{DeniedRisk, Note, Refusal};
-pub use review::{Review, review};
+pub use review::{Beside, Review, review};
 pub use risk::{At, Risk, RiskAt, assess};
 pub use secret::{facts, sinks};
 

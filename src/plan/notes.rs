@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Change, Inputs, Note};
+use super::{Asked, Change, Inputs, Note};
 use crate::live::{Completeness, LiveKey};
-use crate::model::{Escrowed, KeyAddress, KeyKind, Mask};
+use crate::model::{Escrowed, KeyAddress, KeyKind, Mask, Setting};
 use crate::plan::Request;
 
 /// Clocks that differ by more than this are mentioned.
@@ -24,6 +24,7 @@ pub(super) fn notes(inputs: &Inputs<'_>, changes: &[Change]) -> Vec<Note> {
     }
     notes.extend(of_the_escrow(inputs, changes));
     notes.extend(not_tried(inputs, changes));
+    notes.extend(revoked_against_file(inputs));
     notes.extend(live.oddities.iter().cloned().map(Note::UnknownToThisVersion));
     notes
 }
@@ -60,6 +61,30 @@ fn of_the_escrow(inputs: &Inputs<'_>, changes: &[Change]) -> Vec<Note> {
 fn is_settled(key: &LiveKey) -> bool {
     let committed = key.mark.as_ref().and_then(|mark| mark.secret.as_ref());
     committed.is_some_and(|secret| key.mask.as_ref().and_then(Mask::ends) == Some(secret.ends()))
+}
+
+/// Keys that somebody ends by hand while the files let them go on: the next apply would bring them back.
+fn revoked_against_file(inputs: &Inputs<'_>) -> Vec<Note> {
+    if inputs.options.asked != Some(Asked::Revoke) {
+        return Vec::new();
+    }
+    let targets = inputs.options.targets.as_ref();
+    let keys = inputs.desired.keys.iter();
+    keys.filter(|key| targets.is_none_or(|targets| targets.contains(&key.address)))
+        .filter_map(|key| {
+            let until = match &key.spec.expires_at {
+                Setting::Unmanaged => return None,
+                Setting::Clear => None,
+                Setting::Set(end) => Some(*end),
+            };
+            let goes_on = until.is_none_or(|end| end > inputs.now);
+            goes_on.then(|| Note::RevokedAgainstFile {
+                address: key.address.clone(),
+                place: key.place.clone(),
+                until,
+            })
+        })
+        .collect()
 }
 
 /// New secrets that were to be tried, and cannot be.

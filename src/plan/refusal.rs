@@ -1,6 +1,9 @@
 //! Why nothing at all is written, and what else a person should know.
 
+use jiff::Timestamp;
+
 use super::{At, MissingScope, Risk};
+use crate::diagnostic::Place;
 use crate::model::{Escrowed, KeyAddress, OrganisationId};
 use crate::policy::Finding;
 
@@ -119,6 +122,15 @@ pub enum Note {
     },
     /// The escrow holds the live secret of a key, and nobody here can read it.
     RescueCopy(Escrowed),
+    /// A key that somebody ends by hand, and whose entry says that it goes on.
+    RevokedAgainstFile {
+        /// The key.
+        address: KeyAddress,
+        /// Its entry.
+        place: Place,
+        /// When it ends by the file; none for never.
+        until: Option<Timestamp>,
+    },
     /// A new secret that was to be tried on the gateway, which takes no organisation keys (portkey-api.md 5).
     NotTried {
         /// Whose secret it is.

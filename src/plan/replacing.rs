@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use super::{Action, BlockedReason, Harm, Inputs, KeyId, Reason, Waiting, build, secret};
 use crate::desired::{DesiredKey, Presence};
 use crate::diff::{Entry, Found};
-use crate::handoff::{Standing, TRANSITION};
+use crate::handoff::{Next, Standing, TRANSITION};
 use crate::live::LiveKey;
+use crate::model::{KeyAddress, KeyKind, Mask};
 use crate::plan::Change;
 
 /// What is due for the key that this entry replaces.
@@ -45,7 +46,7 @@ pub(super) fn decide(inputs: &Inputs<'_>, entry: &Entry<'_>) -> Option<Former> {
     if desired.presence == Presence::Absent || inputs.options.asked.is_some() {
         return None;
     }
-    let until = delivered_since(live)? + desired.secret.transition.unwrap_or(TRANSITION);
+    let until = delivered_since(inputs, entry, live)? + desired.secret.transition.unwrap_or(TRANSITION);
     if until > inputs.now {
         return Some(Former::Wait(Waiting {
             address: desired.address.clone(),
@@ -59,8 +60,7 @@ pub(super) fn decide(inputs: &Inputs<'_>, entry: &Entry<'_>) -> Option<Former> {
     Some(match may_go(inputs, former) {
         Some(reason) => Former::Blocked(reason),
         None => {
-            let mut address = desired.address.clone();
-            address.name.clone_from(&former.name);
+            let address = address_of(inputs, entry, former);
             let reason = Reason::Replaced { by: live.id.clone() };
             let mut change = build::deletion(address, former, reason);
             change.place = Some(desired.place.clone());
@@ -69,13 +69,34 @@ pub(super) fn decide(inputs: &Inputs<'_>, entry: &Entry<'_>) -> Option<Former> {
     })
 }
 
-/// Since when the new key can be used; none while its secret is on its way.
-fn delivered_since(live: &LiveKey) -> Option<Timestamp> {
+/// Where the former key belongs, in the words of the file as far as it has some.
+fn address_of(inputs: &Inputs<'_>, entry: &Entry<'_>, former: &LiveKey) -> KeyAddress {
+    let is_there = former.workspace == entry.ids.workspace;
+    let slug = || {
+        let known = inputs.live.names.known_workspaces.iter();
+        known.into_iter().find(|(_, id)| Some(*id) == former.workspace.as_ref()).map(|(slug, _)| slug.clone())
+    };
+    let workspace = former.workspace.as_ref().map(|id| {
+        let ours = entry.desired.address.workspace.clone().filter(|_| is_there);
+        ours.or_else(slug).unwrap_or_else(|| id.to_string())
+    });
+    let user = former.user.as_ref().filter(|_| former.kind == Some(KeyKind::WorkspaceUser));
+    KeyAddress { workspace, user: user.map(ToString::to_string), name: former.name.clone() }
+}
+
+/// Since when the new key's secret is where it is to be; none as long as anything is still to be done about it.
+fn delivered_since(inputs: &Inputs<'_>, entry: &Entry<'_>, live: &LiveKey) -> Option<Timestamp> {
+    if !matches!(secret::next(inputs, entry, live), Ok(Next::Nothing)) {
+        return None;
+    }
     match secret::facts(live).standing {
         Standing::InFlight(_) => None,
-        Standing::Committed { secret, .. } => Some(secret.issued_at),
+        Standing::Committed { secret, .. } => {
+            let is_live = live.mask.as_ref().and_then(Mask::ends) == Some(secret.ends());
+            is_live.then_some(secret.issued_at)
+        }
         // It was made elsewhere, and nobody here delivers it.
-        Standing::Unmarked => live.created_at,
+        Standing::Unmarked => live.created_at.filter(|_| entry.desired.secret.deliver_to.is_empty()),
     }
 }
 

@@ -14,7 +14,8 @@ use super::{
     Action, Causes, Change, Commit, KeySnapshot, Prune, Reason, Refusal, Request, Risk, guards, request,
     risk, secret,
 };
-use crate::desired::{Desired, DesiredKey, KeySpec, Presence};
+use crate::desired::{Desired, DesiredKey, KeySpec, Presence, SecretSpec};
+use crate::diagnostic::Place;
 use crate::diff::{FieldChange, Ids, compare};
 use crate::handoff::Why;
 use crate::live::LiveKey;
@@ -27,8 +28,21 @@ pub struct Review {
     pub changes: Vec<Change>,
     /// What the base mentions and the files do not: only `--prune` deletes it.
     pub dropped: Vec<KeyAddress>,
+    /// What else moved, which decides which key is meant and what may become of it, but not what a key is.
+    pub beside: Vec<Beside>,
     /// Risks that the caller does not accept.
     pub refusal: Option<Refusal>,
+}
+
+/// Fields of an entry, or of the root, whose effect only the live keys can tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beside {
+    /// The entry; none for the root file.
+    pub address: Option<KeyAddress>,
+    /// Where it stands now.
+    pub place: Option<Place>,
+    /// Names as in the file.
+    pub fields: Vec<&'static str>,
 }
 
 impl Review {
@@ -48,9 +62,14 @@ pub fn review(
 ) -> Review {
     let mut changes = Vec::new();
     let mut known = Vec::new();
+    let mut beside: Vec<Beside> = of_the_root(base, desired).into_iter().collect();
     for key in &desired.keys {
         let before = former(base, key);
         known.extend(before.map(|before| &before.address));
+        if let Some(before) = before.filter(|before| before.presence == key.presence) {
+            beside.extend(of_the_entry(before, key));
+        }
+        changes.extend(replaced(before, key));
         changes.extend(match (before.filter(|before| before.presence == Presence::Present), key.presence) {
             (Some(before), Presence::Present) => update(base, desired, before, key, now),
             (Some(before), Presence::Absent) => Some(delete(before, key, Reason::DeclaredAbsent)),
@@ -75,7 +94,84 @@ pub fn review(
     changes.sort_by(|a, b| a.address.cmp(&b.address));
     risk::assess(&mut changes, now);
     let refusal = guards::denied_risks(&changes, deny);
-    Review { changes, dropped, refusal }
+    Review { changes, dropped, beside, refusal }
+}
+
+/// The deletion that a new `replaces` asks for.
+fn replaced(before: Option<&DesiredKey>, key: &DesiredKey) -> Option<Change> {
+    let id = key.replaces.as_ref()?;
+    if before.is_some_and(|before| before.replaces.as_ref() == Some(id)) {
+        return None;
+    }
+    let mut snapshot = snapshot(key, &as_live(key, Vec::new()));
+    snapshot.id = id.clone();
+    let reason = Reason::Replaced { by: KeyId::new("") };
+    Some(Change { action: Action::Delete, before: Some(snapshot), reason: Some(reason), ..change(key) })
+}
+
+/// What of an entry is not compared field by field. Every field is named, so that none is forgotten.
+fn of_the_entry(before: &DesiredKey, key: &DesiredKey) -> Option<Beside> {
+    let DesiredKey {
+        // Who it is: the two are paired by these.
+        address: _,
+        kind: _,
+        workspace: _,
+        user: _,
+        presence: _,
+        // Where it stands, and how it is written.
+        place: _,
+        written_scopes: _,
+        field_places: _,
+        inherited: _,
+        // Compared, and shown as a change.
+        spec: _,
+        usage_reset_after: _,
+        replaces: _,
+        id,
+        renamed_from,
+        protected,
+        secret,
+    } = key;
+    let SecretSpec {
+        // Shown as a change.
+        deliver_to: _,
+        rotate_after: _,
+        transition,
+        max_age,
+        until,
+        delivered,
+        first_rotate,
+        verify,
+    } = secret;
+    let moved = [
+        ("id", *id != before.id),
+        ("renamed_from", *renamed_from != before.renamed_from),
+        ("protected", *protected != before.protected),
+        ("secret.transition", *transition != before.secret.transition),
+        ("secret.max_age", *max_age != before.secret.max_age),
+        ("secret.until", *until != before.secret.until),
+        ("secret.delivered", *delivered != before.secret.delivered),
+        ("secret.first", *first_rotate != before.secret.first_rotate),
+        ("secret.verify", *verify != before.secret.verify),
+    ];
+    let fields: Vec<_> = moved.into_iter().filter(|(_, moved)| *moved).map(|(name, _)| name).collect();
+    (!fields.is_empty()).then(|| Beside {
+        address: Some(key.address.clone()),
+        place: Some(key.place.clone()),
+        fields,
+    })
+}
+
+/// What of the root holds for all keys.
+fn of_the_root(base: &Desired, desired: &Desired) -> Option<Beside> {
+    let moved = [
+        ("organisation", base.organisation != desired.organisation),
+        ("managed_by", base.managed_by != desired.managed_by),
+        ("sinks", base.sinks != desired.sinks),
+        ("escrow", base.escrow_recipients != desired.escrow_recipients),
+    ];
+    let fields: Vec<_> = moved.into_iter().filter(|(_, moved)| *moved).map(|(name, _)| name).collect();
+    (!fields.is_empty()).then_some(Beside { address: None, place: None, fields })
 }
 
 /// What the base calls this key: by its pin, its address, or its former name.

@@ -112,8 +112,13 @@ pub(super) fn rotation(
         reason: Some(Reason::Rotation(why)),
         request: Request::Rotate { id: live.id.clone(), first: Box::new(first), transition, commit },
         running_key: inputs.running.could_be(&live.id),
-        ..blank(entry, live)
+        ..blank(inputs, entry, live)
     })
+}
+
+/// The fields that the change writes beside the secret: what somebody asks for by name leaves them alone.
+fn written_fields<'e>(inputs: &Inputs<'_>, entry: &'e Entry<'_>) -> &'e [FieldChange] {
+    if inputs.options.asked.is_some() { &[] } else { &entry.fields }
 }
 
 /// The policy to be sent again after a rotation: one with a date of its own.
@@ -140,17 +145,17 @@ pub(super) fn delivery(
         reason: Some(Reason::Unfinished { issued_at: slot.issued_at.unwrap_or(slot.sent_at) }),
         request: Request::Deliver { id: live.id.clone(), held: slot.clone(), commit },
         running_key: inputs.running.could_be(&live.id),
-        ..blank(entry, live)
+        ..blank(inputs, entry, live)
     })
 }
 
-fn blank(entry: &Entry<'_>, live: &LiveKey) -> Change {
+fn blank(inputs: &Inputs<'_>, entry: &Entry<'_>, live: &LiveKey) -> Change {
     Change {
         address: entry.desired.address.clone(),
         place: Some(entry.desired.place.clone()),
         action: Action::Deliver,
         before: Some(build::snapshot(live)),
-        fields: entry.fields.clone(),
+        fields: written_fields(inputs, entry).to_vec(),
         written_scopes: entry.desired.written_scopes.clone(),
         reason: None,
         request: Request::Delete { id: live.id.clone() },
@@ -178,6 +183,7 @@ pub(super) fn commit(
         return Err(BlockedReason::NowhereToDeliver);
     }
     let description = match &desired.spec.description {
+        _ if inputs.options.asked.is_some() => live.description.clone(),
         Setting::Set(text) => text.clone(),
         Setting::Clear => String::new(),
         Setting::Unmanaged => live.description.clone(),
@@ -196,7 +202,7 @@ pub(super) fn commit(
     let fields = if live.id.as_str().is_empty() {
         KeyUpdate::default()
     } else {
-        KeyUpdate { description: None, ..request::update_of(&entry.fields, live) }
+        KeyUpdate { description: None, ..request::update_of(written_fields(inputs, entry), live) }
     };
     let prove = desired.secret.verify || inputs.options.prove;
     let prove = prove && desired.kind != crate::model::KeyKind::OrganisationService;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 mod causes;
+mod orders;
 
 use super::*;
 use crate::desired::parse_str;
@@ -653,6 +654,25 @@ fn a_key_is_replaced_by_a_create_and_a_delete_a_transition_later() {
     assert!(matches!(kept.blocked[0].reason, BlockedReason::Protected), "{:?}", kept.changes);
 
     case(&yaml, vec![new_of("20261121T090000Z")]).check(&[]);
+
+    // Nothing is deleted for a key whose secret is not where it belongs.
+    let old_enough = |description: &str, mask: &str| {
+        let new = row("new", json!({"name": "a", "description": description, "key": mask}));
+        let plan = case(&yaml, vec![former(""), new]).plan();
+        assert!(plan.changes.iter().all(|change| change.action != Action::Delete), "{description} {mask}");
+    };
+    let mark = format!("[portkey-sync id={} secret=ab.xyz@20261101T090000Z", id("new").split_at(8).0);
+    old_enough("", "ab*****xyz");
+    old_enough(&format!("{mark} to={}]", to.hash()), "cd*****new");
+    old_enough(&format!("{mark} to=aaaaaa]"), "ab*****xyz");
+    old_enough("[portkey-sync new=abc]", "ab*****xyz");
+
+    // Another entry means the former key, by its name or by its id: that one is to stay.
+    let other = "- {name: kept, workspace_id: w, scopes: [completions.write]}\n";
+    let named = row("old", json!({"name": "kept"}));
+    let plan = case(&format!("{yaml}{other}"), vec![named, new_of("20261121T090000Z")]).plan();
+    assert!(matches!(plan.blocked[0].reason, BlockedReason::ClaimedTwice { .. }), "{:?}", plan.changes);
+    assert_eq!(plan.changes.len(), 0);
 }
 
 #[test]

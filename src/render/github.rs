@@ -11,7 +11,7 @@ use super::text::{Mode, PlanContext};
 use super::words::{self, Explained};
 use super::{Paths, Verbosity, escape};
 use crate::diagnostic::{Diagnostic, Place, Severity, Sources, Span};
-use crate::plan::{Change, Plan, Review};
+use crate::plan::{Beside, Change, Plan, Review};
 
 /// A message is cut to this; GitHub shows 4 KiB.
 const LONGEST_MESSAGE: usize = 2_000;
@@ -104,6 +104,13 @@ pub fn review(review: &Review, scope_sets: &BTreeMap<String, BTreeSet<String>>, 
         out.push_str(&command(Level::Error, &[title("refused")], &lines(&words::refusal(refusal))));
     }
     out.push_str(&risky(&review.changes, &context, paths));
+    for Beside { address, place, fields } in &review.beside {
+        let whose = address.as_ref().map_or_else(|| "root file".to_owned(), ToString::to_string);
+        let mut properties: Vec<_> = place.iter().flat_map(|place| at(place, paths)).collect();
+        properties.push(title(&whose));
+        let what = format!("{} changed; what that does depends on the live keys", fields.join(", "));
+        out.push_str(&command(Level::Notice, &properties, &[what]));
+    }
     out
 }
 

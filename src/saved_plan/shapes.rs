@@ -416,6 +416,7 @@ form! {
         HeldWithoutKey(held: Escrowed),
         RescueCopy(held: Escrowed),
         NotTried { address: KeyAddress },
+        RevokedAgainstFile { address: KeyAddress, place: Place, until: Option<Timestamp> },
         MissingScopes { key: String, missing: Vec<MissingScope> },
         RotateScopeDoubtful { key: String, missing: Vec<MissingScope> },
         KeyCanWrite { key: String },

@@ -17,6 +17,9 @@ use crate::model::{KeyAddress, KeyId, Secret};
 /// Lines of a `--secrets-file` are written one at a time.
 static SECRETS_FILE: Mutex<()> = Mutex::new(());
 
+/// As much of a file's first line as tells what it is, in bytes.
+const LINE: usize = 64;
+
 /// Checks that the folder takes a file and that nothing would be published or shown by it.
 pub(super) fn probe(target: &Path, is_sink: bool, folder: Option<&Path>) -> Result<(), SinkError> {
     let path = safe_path(target, is_sink, folder)?;
@@ -33,10 +36,22 @@ pub(super) fn probe(target: &Path, is_sink: bool, folder: Option<&Path>) -> Resu
     }
     if !is_sink && path.exists() {
         check_private(&path)?;
+        check_ours(&path)?;
         private::open(&path, OpenOptions::new().append(true)).map_err(failed)?;
     }
     // The name of the temporary file is random and the file is gone at the end of this line.
     tempfile::NamedTempFile::new_in(parent).map_err(failed)?.close().map_err(failed)
+}
+
+/// A file to which lines are added is empty or holds such lines: anything else was named by mistake.
+fn check_ours(path: &Path) -> Result<(), SinkError> {
+    let failed = |source| SinkError::Io { path: path.to_owned(), source };
+    let mut start = Zeroizing::new(Vec::with_capacity(LINE));
+    let file = private::open(path, OpenOptions::new().read(true)).map_err(failed)?;
+    file.take(LINE as u64).read_to_end(&mut start).map_err(failed)?;
+    let line = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let is_ours = start.is_empty() || line.starts_with(br#"{"address":"#);
+    if is_ours { Ok(()) } else { Err(SinkError::NotOurs { path: path.to_owned() }) }
 }
 
 /// A sink's file holds the secret and nothing else, not even a newline.
@@ -236,7 +251,9 @@ mod tests {
                 .is_ok_and(|out| out.status.success())
         };
         if !git(&["init", "-q"]) {
-            return; // without git there is nothing to track
+            let said = "a_file_that_git_tracks_is_refused is not checked: git is not on this machine";
+            let mut stderr = io::stderr();
+            return writeln!(stderr, "{said}").unwrap();
         }
         fs::write(folder.path().join("ci"), "old").unwrap();
         assert!(git(&["add", "ci"]));
@@ -245,22 +262,25 @@ mod tests {
         assert_eq!(fs::read_to_string(folder.path().join("ci")).unwrap(), "old");
     }
 
+    /// A line of ours that a full disk once cut short.
+    const TORN: &str = "{\"address\":\"a/b\",\"ke";
+
     #[cfg(unix)]
     #[test]
     fn a_secrets_file_that_others_can_read_is_refused_and_a_torn_line_is_left_behind() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let (delivery, path) = secrets_file(folder.path());
-        fs::write(&path, "torn{").unwrap();
+        fs::write(&path, TORN).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         let error = give(&delivery, folder.path(), "abc").unwrap_err();
         assert!(matches!(error, SinkError::Open { .. }), "{error}");
-        assert_eq!(fs::read_to_string(&path).unwrap(), "torn{");
+        assert_eq!(fs::read_to_string(&path).unwrap(), TORN);
 
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         give(&delivery, folder.path(), "abc").unwrap();
         let text = fs::read_to_string(&path).unwrap();
-        assert!(text.starts_with("torn{\n{\"address\""), "{text}");
+        assert!(text.starts_with(&format!("{TORN}\n{{\"address\"")), "{text}");
     }
 
     #[test]

@@ -42,6 +42,12 @@ pub enum SinkError {
         /// The target.
         path: PathBuf,
     },
+    /// It holds something else than what would be added to it.
+    #[error("`{}` is there, and is no file of secrets", path.display())]
+    NotOurs {
+        /// The target.
+        path: PathBuf,
+    },
     /// Git is here and does not answer, so a tracked file cannot be told from another.
     #[error("git does not say whether it tracks `{}`", path.display())]
     GitUnsure {
@@ -103,6 +109,9 @@ impl SinkError {
             Self::Link { .. } => Some("put a real folder or file there"),
             Self::Tracked { .. } => {
                 Some("`git rm --cached` the file and add it to .gitignore, or choose another path")
+            }
+            Self::NotOurs { .. } => {
+                Some("--secrets-file takes a new file, or one that it has written before")
             }
             Self::Open { .. } => Some("chmod 600 it, or choose a path where nothing is"),
             Self::GitUnsure { .. } => Some(

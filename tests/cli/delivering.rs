@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::harness::{CREATE, FRESH, HEAD, Rehearsal, Underway, assert_true, change, fate, run};
+use crate::harness::{CREATE, FRESH, HEAD, Rehearsal, Underway, assert_true, change, fate, has, run};
 
 fn refused_before_the_post(rehearsal: &Rehearsal, why: &str) {
     let before = rehearsal.keys();
@@ -49,6 +49,9 @@ fn a_linked_folder_is_not_followed() {
 
 #[test]
 fn a_file_that_git_tracks_is_not_given_a_secret() {
+    if !has("git") {
+        return;
+    }
     let rehearsal = Rehearsal::of(CREATE);
     rehearsal.folder.write(FRESH, "old");
     for args in [["init", "-q"], ["add", FRESH]] {

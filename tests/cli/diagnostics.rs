@@ -1,10 +1,12 @@
 //! For every code a file that gets it and a file that shows how it is right: `tests/diagnostics/CODE/fails` and `passes`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 use portkey_sync::desired::{EXPLANATIONS, Explanation};
+use portkey_sync::plan::Risk;
+use portkey_sync::policy;
 
 use crate::harness::Folder;
 
@@ -71,5 +73,49 @@ fn every_folder_of_examples_is_for_a_code() {
     for entry in std::fs::read_dir(examples()).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         assert!(EXPLANATIONS.iter().any(|known| known.code == name), "tests/diagnostics/{name}");
+    }
+}
+
+/// Where the words of a kind are told, and how each stands there.
+fn reference(kind: &str, name: &str) -> Option<(&'static str, String)> {
+    match kind {
+        "diagnostic" => Some(("docs/diagnostics.md", format!("| `{name}` |"))),
+        "rule" => Some(("docs/policy.md", format!("### `{name}`\n"))),
+        "risk" => Some(("docs/review.md", format!("| `{name}` |"))),
+        "exit-code" => Some(("README.md", format!("| {name} |"))),
+        "blocked" | "refusal" | "note" => Some(("docs/json.md", format!("`{name}`"))),
+        // Of fields and scopes there are too many for this; their pages are made from the tables.
+        "field" | "scope" => None,
+        other => panic!("where is {other} told?"),
+    }
+}
+
+#[test]
+fn every_word_of_a_plan_a_policy_and_a_diagnostic_is_explained_and_has_its_place_in_the_reference() {
+    let folder = Folder::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let all = folder.run(&["explain", "--format", "json"]).expect(0).json();
+    let topics = all["topics"].as_array().unwrap();
+    let mut names: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for topic in topics {
+        let (kind, name) = (topic["kind"].as_str().unwrap(), topic["name"].as_str().unwrap());
+        names.entry(kind).or_default().insert(name.to_owned());
+        let Some((page, entry)) = reference(kind, name) else { continue };
+        let text = std::fs::read_to_string(root.join(page)).unwrap();
+        assert!(text.contains(&entry), "{page} has no entry {entry:?}");
+    }
+    // None is missing: what there is comes from the types.
+    let named = |words: &mut dyn Iterator<Item = String>| words.collect::<BTreeSet<String>>();
+    assert_eq!(names["diagnostic"], named(&mut EXPLANATIONS.iter().map(|known| known.code.to_owned())));
+    assert_eq!(names["rule"], named(&mut policy::rules().iter().map(|rule| rule.name.to_owned())));
+    assert_eq!(names["risk"], named(&mut Risk::ALL.iter().map(Risk::to_string)));
+    let codes = ["0", "1", "2", "3", "4", "64", "130"].map(str::to_owned);
+    assert_eq!(names["exit-code"], BTreeSet::from(codes));
+    // A finding has a code of its own, which leads to the rule.
+    let json = std::fs::read_to_string(root.join("docs/json.md")).unwrap();
+    for rule in policy::rules() {
+        let found = folder.run(&["explain", rule.code, "--format", "json"]).expect(0).json();
+        assert_eq!(found["topics"][0]["name"], rule.name);
+        assert!(json.contains(&format!("`{}`", rule.code)), "docs/json.md lacks {}", rule.code);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -95,6 +96,19 @@ pub(crate) struct Seen {
     pub(crate) path: String,
     pub(crate) status: Option<u64>,
     pub(crate) faults: Vec<String>,
+}
+
+/// Whether a program that this test needs is on this machine. Says on standard error which test is not checked if
+/// it is not; not by `eprintln!`, which is kept from people while a test passes.
+pub(crate) fn has(program: &str) -> bool {
+    let has = Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
+    if !has {
+        let thread = std::thread::current();
+        let test = thread.name().unwrap_or("a test");
+        let mut stderr = std::io::stderr();
+        writeln!(stderr, "{test} is not checked: {program} is not on this machine").unwrap();
+    }
+    has
 }
 
 impl Folder {

@@ -88,9 +88,8 @@ fn on_a_terminal(rehearsal: &Rehearsal, args: &str, typed: &str) -> Option<(i32,
     command.env_remove("NO_COLOR").env("TERM", "xterm");
     command.env("PORTKEY_BASE_URL", rehearsal.base_url());
     command.env("PORTKEY_ADMIN_API_KEY", rehearsal.admin_key());
-    match Command::new("script").arg("--version").output() {
-        Ok(found) if found.status.success() => {}
-        _ => return None,
+    if !crate::harness::has("script") {
+        return None;
     }
     let ended = crate::harness::run(command, typed);
     Some((ended.code, ended.stdout))

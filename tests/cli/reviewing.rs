@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::harness::{ALPHA, Ended, Folder, HEAD, Rehearsal, UPDATES, change};
+use crate::harness::{ALPHA, Ended, Folder, HEAD, Rehearsal, UPDATES, change, has};
 
 const AS_SEEDED: &str = "
   - {name: alpha, workspace_id: prod, scopes: [completions.write]}
@@ -84,6 +84,9 @@ fn an_unknown_risk_is_answered_with_the_nearest() {
 
 #[test]
 fn a_base_tells_this_change_from_drift_field_by_field() {
+    if !has("git") {
+        return;
+    }
     let rehearsal = drifted(LIMITED, LIMITED_AND_MORE);
     let plan = plan(&rehearsal, &["--base-ref", "HEAD"]).expect(0).json();
     assert_eq!(fields(&plan, "prod/alpha"), ["scopes:this-change", "rate_limits:drift"]);
@@ -97,6 +100,9 @@ fn a_base_tells_this_change_from_drift_field_by_field() {
 
 #[test]
 fn a_file_is_a_base_as_well_as_a_revision_is() {
+    if !has("git") {
+        return;
+    }
     let rehearsal = drifted(LIMITED, LIMITED_AND_MORE);
     rehearsal.folder.write("before.yaml", &keys_file(LIMITED));
     let by_file = plan(&rehearsal, &["--base", "before.yaml"]).expect(0).json();
@@ -106,6 +112,9 @@ fn a_file_is_a_base_as_well_as_a_revision_is() {
 
 #[test]
 fn only_what_changed_is_applied_and_drift_stays_as_it_was_shown() {
+    if !has("git") {
+        return;
+    }
     let rehearsal = drifted(LIMITED, LIMITED_AND_MORE);
     let args = ["--base-ref", "HEAD", "--only-changed"];
     let shown = plan(&rehearsal, &args).expect(0).json();
@@ -131,6 +140,9 @@ fn only_what_changed_is_applied_and_drift_stays_as_it_was_shown() {
 
 #[test]
 fn the_command_that_applies_the_plan_has_the_same_base() {
+    if !has("git") {
+        return;
+    }
     let rehearsal = drifted(LIMITED, LIMITED_AND_MORE);
     let args = ["plan", "--base-ref", "HEAD", "--only-changed", "--deny-risk", "deleted"];
     let ended = rehearsal.run(&args).expect(0);
@@ -158,6 +170,9 @@ fn a_base_with_errors_is_said_with_its_place_and_the_plan_has_no_causes() {
 
 #[test]
 fn files_that_a_revision_includes_are_read_from_that_revision() {
+    if !has("git") {
+        return;
+    }
     let folder = Folder::new();
     let root = "version: 1\nworkspaces: {prod: ws-prod-1a2b3c}\ninclude: [{files: 'teams/*.yaml', workspaces: [prod]}]\n";
     folder.write("infra/keys.yaml", root);
@@ -188,6 +203,9 @@ fn files_that_a_revision_includes_are_read_from_that_revision() {
 
 #[test]
 fn a_folder_of_keys_files_is_read_from_the_revision_as_well() {
+    if !has("git") {
+        return;
+    }
     let folder = Folder::new();
     folder.write("keys/one.yaml", &keys_file(AS_SEEDED));
     commit(&folder);
@@ -203,6 +221,9 @@ fn a_folder_of_keys_files_is_read_from_the_revision_as_well() {
 
 #[test]
 fn a_revision_without_the_files_makes_everything_this_change() {
+    if !has("git") {
+        return;
+    }
     let folder = Folder::new();
     folder.write("README", "nothing yet");
     commit(&folder);
@@ -214,6 +235,9 @@ fn a_revision_without_the_files_makes_everything_this_change() {
 
 #[test]
 fn a_revision_that_is_not_there_is_said_with_the_remedy() {
+    if !has("git") {
+        return;
+    }
     let folder = Folder::new();
     folder.write("keys.yaml", &keys_file(AS_SEEDED));
     let refused = |rev: &str| folder.run(&["validate", &format!("--base-ref={rev}")]).expect(1);
@@ -232,6 +256,9 @@ fn a_revision_that_is_not_there_is_said_with_the_remedy() {
 
 #[test]
 fn a_shallow_clone_is_told_how_to_get_its_history() {
+    if !has("git") {
+        return;
+    }
     let folder = Folder::new();
     folder.write("keys.yaml", &keys_file(AS_SEEDED));
     commit(&folder);
@@ -245,6 +272,9 @@ fn a_shallow_clone_is_told_how_to_get_its_history() {
 
 #[test]
 fn nothing_that_a_hostile_repository_configures_is_run() {
+    if !has("git") {
+        return;
+    }
     let folder = Folder::new();
     folder.write("keys.yaml", &keys_file(AS_SEEDED));
     folder.write(".gitattributes", "*.yaml filter=evil diff=evil\n");
@@ -292,6 +322,9 @@ fn nothing_that_a_hostile_repository_configures_is_run() {
 #[cfg(unix)]
 #[test]
 fn a_link_is_followed_within_the_revision_and_never_out_of_it() {
+    if !has("git") {
+        return;
+    }
     let folder = Folder::new();
     folder.write("real/keys.yaml", &keys_file(AS_SEEDED));
     std::os::unix::fs::symlink("real/keys.yaml", folder.join("keys.yaml")).unwrap();
@@ -331,4 +364,49 @@ fn a_command_on_keys_by_name_has_no_base() {
         .run(&["revoke", "alpha", "--yes", "--base-ref", "HEAD"])
         .expect(64)
         .says("plan, apply and validate");
+}
+
+#[test]
+fn a_check_sees_what_decides_which_key_is_meant() {
+    let folder = Folder::new();
+    let id = "183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2";
+    folder.write("keys.yaml", &keys_file(AS_SEEDED));
+    commit(&folder);
+    let check = |from: &str, to: &str, more: &[&str]| {
+        folder.write("keys.yaml", &keys_file(AS_SEEDED).replace(from, to));
+        folder.run(&[&["validate", "--base-ref", "main"][..], more].concat())
+    };
+    check("name: alpha", "name: alpha", &[]).expect(0).says("asks for what main asks for");
+    let replaced = check("name: alpha", &format!("name: alpha, replaces: {id}"), &["--deny-risk", "deleted"]);
+    replaced.expect(4).says("! deleted");
+    let moved = check("name: alpha", &format!("name: alpha, id: {id}, protected: true"), &[]).expect(0);
+    moved.says("`id`, `protected` of prod/alpha differ");
+    assert!(!moved.said().contains("asks for what"), "{}", moved.said());
+    check("managed_by: platform", "managed_by: others", &[]).expect(0).says("`managed_by` of the root file");
+    let json =
+        check("name: alpha", &format!("name: alpha, id: {id}"), &["--format", "json"]).expect(0).json();
+    assert_eq!(json["review"]["beside"][0]["fields"], json!(["id"]));
+}
+
+#[test]
+fn a_tag_that_bears_the_name_of_the_base_is_not_taken_for_it() {
+    let folder = Folder::new();
+    folder.write("keys.yaml", &keys_file(AS_SEEDED));
+    commit(&folder);
+    git(&folder, &["tag", "main"]);
+    let ended = folder.run(&["validate", "--base-ref", "main"]).expect(1);
+    ended.says("`main` can mean refs/tags/main or refs/heads/main");
+    folder.run(&["validate", "--base-ref", "refs/heads/main"]).expect(0);
+}
+
+#[test]
+fn a_base_that_is_not_there_is_a_failure() {
+    let folder = Folder::new();
+    folder.write("keys.yaml", &keys_file(AS_SEEDED));
+    for command in ["validate", "plan"] {
+        folder
+            .run(&[command, "--base", "nosuch.yaml"])
+            .expect(1)
+            .says("the base `nosuch.yaml` cannot be read");
+    }
 }

@@ -347,7 +347,9 @@ fn wait_sits_out_the_rest_of_a_transition() {
     rehearsal.run(&["rotate", "fresh", "--yes"]).expect(0);
     let second = rehearsal.folder.read(FRESH);
     rehearsal.advance("1797s");
-    rehearsal.run(&["rotate", "fresh", "--yes"]).expect(0).says("gets a new secret");
+    let early = rehearsal.run(&["rotate", "fresh", "--yes"]).expect(4);
+    early.says("nothing was rotated: Portkey refuses another secret for `prod/fresh` until");
+    early.says("portkey-sync revoke prod/fresh");
     assert_eq!(rehearsal.folder.read(FRESH), second);
     rehearsal.run(&["rotate", "fresh", "--yes", "--wait"]).expect(0).says("waiting until");
     assert_ne!(rehearsal.folder.read(FRESH), second);
@@ -391,4 +393,52 @@ fn a_key_that_moves_to_another_workspace_is_replaced_and_its_former_key_goes_a_t
     assert!(!rehearsal.opens(&before) && rehearsal.opens(&after));
     assert_eq!(rehearsal.named("fresh").len(), 1);
     rehearsal.run(&["plan", "--detailed-exitcode"]).expect(0);
+}
+
+#[test]
+fn a_rotation_by_hand_changes_nothing_else_and_shows_nothing_else() {
+    let rehearsal = delivered();
+    let file = rehearsal.folder.read("keys.yaml");
+    let file = file
+        .replace("scopes: [completions.write]", "scopes: [completions.write, logs.view], description: other");
+    rehearsal.folder.write("keys.yaml", &file);
+    rehearsal.advance("1h");
+    let args = ["rotate", "fresh", "--yes", "--deny-risk", "gains-read", "--format", "json"];
+    let report = rehearsal.run(&args).expect(0).json();
+    assert_eq!(report["changes"][0]["verdict"], "confirmed");
+    let key = &rehearsal.named("fresh")[0];
+    assert_eq!(key["scopes"], json!(["completions.write"]));
+    assert!(!key["description"].as_str().unwrap().contains("other"));
+    rehearsal.run(&["plan", "--detailed-exitcode"]).expect(2).says("logs.view");
+}
+
+#[test]
+fn a_key_that_is_revoked_against_its_file_is_said_to_come_back() {
+    let rehearsal = Rehearsal::of(&KEY.replace("scopes:", "expires_at: null, scopes:"));
+    rehearsal.apply(&[]).expect(0);
+    let ended = rehearsal.run(&["revoke", "fresh", "--yes"]).expect(0);
+    ended.says("the next apply lets the key work again");
+    rehearsal.forget_requests();
+    rehearsal.run(&["revoke", "fresh", "--yes"]).expect(0);
+    assert!(rehearsal.writes().is_empty(), "what has ended is not ended again");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_secrets_file_that_is_something_else_is_refused_before_a_secret_exists() {
+    use std::os::unix::fs::PermissionsExt;
+    let rehearsal = delivered();
+    rehearsal.advance("1h");
+    let path = rehearsal.folder.join("keys.yaml");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    let before = rehearsal.folder.read("keys.yaml");
+    rehearsal.forget_requests();
+    let ended = rehearsal.run(&["rotate", "fresh", "--yes", "--secrets-file", "keys.yaml"]).expect(1);
+    ended.says("is there, and is no file of secrets");
+    assert_eq!(rehearsal.folder.read("keys.yaml"), before);
+    assert_eq!(rotations(&rehearsal), 0);
+    rehearsal.run(&["rotate", "fresh", "--yes", "--secrets-file", "new.jsonl"]).expect(0);
+    rehearsal.advance("1h");
+    rehearsal.run(&["rotate", "fresh", "--yes", "--secrets-file", "new.jsonl"]).expect(0);
+    assert_eq!(rehearsal.folder.read("new.jsonl").lines().count(), 2);
 }

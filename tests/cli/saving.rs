@@ -505,7 +505,8 @@ fn prune_and_the_limits_are_those_of_the_plan() {
     rehearsal.run(&["show", "plan.json"]).expect(0).says("apply would refuse");
     assert!(rehearsal.writes().is_empty());
     save(&rehearsal, &["--prune"]);
-    for option in [&["--prune"][..], &["--target", "alpha"], &["--max-deletes", "9"], &["--assume-complete"]]
+    for option in
+        [&["--prune"][..], &["--target", "alpha"], &["--only-changed", "--base", "x"], &["--assume-complete"]]
     {
         apply(&rehearsal, option).expect(64).says("shapes a plan, and the saved one has its shape");
     }
@@ -529,4 +530,16 @@ fn no_secret_is_in_a_saved_plan() {
     for secret in secrets {
         assert!(!text.contains(&secret));
     }
+}
+
+#[test]
+fn whoever_applies_a_plan_can_be_stricter_than_whoever_made_it() {
+    let rehearsal = Rehearsal::of(UPDATES);
+    save(&rehearsal, &[]);
+    rehearsal.forget_requests();
+    let denied = rehearsal.run(&["apply", "plan.json", "--deny-risk", "gains-read,gains-write"]).expect(4);
+    denied.says("gains-");
+    rehearsal.run(&["apply", "plan.json", "--max-changes", "1"]).expect(4).says("changes");
+    assert!(rehearsal.writes().is_empty());
+    rehearsal.run(&["apply", "plan.json", "--max-changes", "100"]).expect(0);
 }

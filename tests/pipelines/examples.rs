@@ -48,8 +48,7 @@ fn named<'v>(value: &'v Value, name: &str) -> Vec<&'v Value> {
     found
 }
 
-#[test]
-fn every_file_is_yaml_and_no_script_holds_an_expression() {
+pub(crate) fn every_file_is_yaml_and_no_script_holds_an_expression() {
     let mut scripts = 0;
     for path in files() {
         for run in named(&yaml(&path), "run") {
@@ -61,8 +60,7 @@ fn every_file_is_yaml_and_no_script_holds_an_expression() {
     assert!(scripts >= 4, "{scripts}");
 }
 
-#[test]
-fn every_action_is_pinned_to_a_commit() {
+pub(crate) fn every_action_is_pinned_to_a_commit() {
     for (path, workflow) in workflows() {
         for uses in named(&workflow, "uses") {
             let uses = uses.as_str().unwrap();
@@ -73,8 +71,7 @@ fn every_action_is_pinned_to_a_commit() {
     }
 }
 
-#[test]
-fn a_workflow_has_no_permission_that_no_job_asks_for() {
+pub(crate) fn a_workflow_has_no_permission_that_no_job_asks_for() {
     for (path, workflow) in workflows() {
         assert!(workflow["permissions"].as_mapping().is_some_and(serde_yaml::Mapping::is_empty), "{path}");
         for (name, job) in workflow["jobs"].as_mapping().unwrap() {
@@ -85,8 +82,7 @@ fn a_workflow_has_no_permission_that_no_job_asks_for() {
     }
 }
 
-#[test]
-fn checkouts_leave_no_token_behind() {
+pub(crate) fn checkouts_leave_no_token_behind() {
     for (path, workflow) in workflows() {
         for step in named(&workflow, "steps").into_iter().flat_map(|steps| steps.as_sequence().unwrap()) {
             if step["uses"].as_str().is_some_and(|uses| uses.starts_with("actions/checkout@")) {
@@ -96,8 +92,7 @@ fn checkouts_leave_no_token_behind() {
     }
 }
 
-#[test]
-fn what_is_handed_to_the_action_are_its_inputs_and_what_is_read_its_outputs() {
+pub(crate) fn what_is_handed_to_the_action_are_its_inputs_and_what_is_read_its_outputs() {
     let action = yaml(&root().join("action.yml"));
     let names = |field: &str| -> BTreeSet<String> {
         let names = action[field].as_mapping().unwrap().keys();
@@ -125,8 +120,7 @@ fn what_is_handed_to_the_action_are_its_inputs_and_what_is_read_its_outputs() {
     assert_eq!(used, 4);
 }
 
-#[test]
-fn apply_runs_alone_and_is_not_ended_half_way() {
+pub(crate) fn apply_runs_alone_and_is_not_ended_half_way() {
     let github = yaml(&root().join("examples/ci/github/portkey-apply.yml"));
     assert!(github["concurrency"]["group"].as_str().is_some());
     assert_eq!(github["concurrency"]["cancel-in-progress"].as_bool(), Some(false));
@@ -136,8 +130,7 @@ fn apply_runs_alone_and_is_not_ended_half_way() {
     assert_eq!(gitlab["portkey-apply"]["interruptible"].as_bool(), Some(false));
 }
 
-#[test]
-fn the_cronjob_has_no_rights_that_it_does_not_need() {
+pub(crate) fn the_cronjob_has_no_rights_that_it_does_not_need() {
     let job = yaml(&root().join("examples/ci/kubernetes/cronjob.yaml"));
     let pod = &job["spec"]["jobTemplate"]["spec"]["template"]["spec"];
     assert_eq!(pod["automountServiceAccountToken"].as_bool(), Some(false));
@@ -150,8 +143,7 @@ fn the_cronjob_has_no_rights_that_it_does_not_need() {
     assert_eq!(arguments[0].as_str(), Some("plan"), "it only reads");
 }
 
-#[test]
-fn the_image_holds_what_the_build_reads_and_does_not_run_as_root() {
+pub(crate) fn the_image_holds_what_the_build_reads_and_does_not_run_as_root() {
     let ignored = fs::read_to_string(root().join(".dockerignore")).unwrap();
     let kept: Vec<_> = ignored.lines().filter_map(|line| line.strip_prefix('!')).collect();
     assert!(ignored.lines().any(|line| line == "*"));

@@ -119,6 +119,7 @@ impl Runner {
             .args(identity)
             .args(arguments)
             .current_dir(self.checkout.path())
+            .env("HOME", self.temp.path())
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -128,8 +129,10 @@ impl Runner {
     /// A command with what the machine has, and the stand-ins before it.
     pub(crate) fn command(&self, program: &str) -> Command {
         let stand_ins = root().join("tests/pipelines/stand-ins");
+        let program_itself = Path::new(env!("CARGO_BIN_EXE_portkey-sync")).parent().unwrap();
         let mut command = Command::new(program);
-        let path = format!("{}:{}", stand_ins.display(), std::env::var("PATH").unwrap());
+        let path = std::env::var("PATH").unwrap();
+        let path = format!("{}:{}:{path}", stand_ins.display(), program_itself.display());
         command.current_dir(self.checkout.path()).env_clear().env("PATH", path);
         command.env("HOME", self.temp.path()).env("STAND_INS", self.stand_ins.path());
         command.env("REAL_PROGRAM", env!("CARGO_BIN_EXE_portkey-sync"));

@@ -10,8 +10,7 @@ fn arguments(runner: &Runner) -> Vec<String> {
     runner.got("argv").split_terminator('\0').map(str::to_owned).collect()
 }
 
-#[test]
-fn inputs_are_words_and_nothing_evaluates_them() {
+pub(crate) fn inputs_are_words_and_nothing_evaluates_them() {
     let runner = Runner::new(Program::StandIn);
     let hostile = "$(touch pwned)\n`touch pwned`;touch pwned\n--yes\n  a b  \n";
     let inputs = [
@@ -34,8 +33,7 @@ fn inputs_are_words_and_nothing_evaluates_them() {
     assert_eq!(fs::read_dir(runner.checkout.path()).unwrap().count(), 0);
 }
 
-#[test]
-fn what_is_no_input_is_refused_before_anything_runs() {
+pub(crate) fn what_is_no_input_is_refused_before_anything_runs() {
     for (name, value) in [
         ("command", "plan; true"),
         ("base-ref", "--output=x"),
@@ -54,8 +52,7 @@ fn what_is_no_input_is_refused_before_anything_runs() {
     }
 }
 
-#[test]
-fn no_word_of_the_program_commands_the_runner() {
+pub(crate) fn no_word_of_the_program_commands_the_runner() {
     let runner = Runner::new(Program::StandIn);
     runner.put("says", "::add-mask::x\n::set-env name=PATH::/tmp");
     for command in ["drift", "apply"] {
@@ -78,8 +75,7 @@ fn no_word_of_the_program_commands_the_runner() {
     }
 }
 
-#[test]
-fn the_policy_that_judges_is_that_of_the_base() {
+pub(crate) fn the_policy_that_judges_is_that_of_the_base() {
     let runner = Runner::new(Program::StandIn);
     runner.git(&["init", "-q"]);
     runner.file("keys/policy.yaml", "strict");
@@ -94,16 +90,33 @@ fn the_policy_that_judges_is_that_of_the_base() {
     };
     plan(&[("base-ref", &base)]).expect(0);
     assert_eq!(runner.got("policy"), "strict");
+    let whole = runner.checkout.path().join("keys/policy.yaml").display().to_string();
+    runner.put("policy", "");
+    plan(&[("base-ref", &base), ("policy", &whole)]).expect(0);
+    assert_eq!(runner.got("policy"), "strict", "a whole path leads to the base as well");
     // After the merge there is no base, and what was merged holds.
     plan(&[]).expect(0);
     assert_eq!(runner.got("policy"), "lax");
     // A base that is not there is no reason to let the pull request judge itself.
     let job = plan(&[("base-ref", "0123456789012345678901234567890123456789")]).expect(64);
     assert!(job.log.contains("fetch-depth"), "{}", job.log);
+    // Neither is a file of the base that is not here, as in a partial clone.
+    let object = runner.git(&["rev-parse", &format!("{base}:keys/policy.yaml")]);
+    let (folder, name) = object.split_at(2);
+    fs::remove_file(runner.checkout.path().join(".git/objects").join(folder).join(name)).unwrap();
+    plan(&[("base-ref", &base)]).expect(64);
+    // One that the base never had is taken as it is, also from beside the repository.
+    runner.file("keys/new.yaml", "new");
+    plan(&[("base-ref", &base), ("policy", "new.yaml")]).expect(0);
+    assert_eq!(runner.got("policy"), "new");
+    let beside = tempfile::tempdir().unwrap();
+    fs::write(beside.path().join("policy.yaml"), "central").unwrap();
+    let central = beside.path().join("policy.yaml").display().to_string();
+    plan(&[("base-ref", &base), ("policy", &central)]).expect(0);
+    assert_eq!(runner.got("policy"), "central");
 }
 
-#[test]
-fn an_escrow_is_called_encrypted_only_if_no_secret_in_it_is_plain() {
+pub(crate) fn an_escrow_is_called_encrypted_only_if_no_secret_in_it_is_plain() {
     let age = r#"{"sealed": {"mask": "pk*****abc", "age": "-----BEGIN AGE ENCRYPTED FILE-----"}}"#;
     for (slots, state) in [
         (vec![], "none"),
@@ -125,8 +138,7 @@ fn an_escrow_is_called_encrypted_only_if_no_secret_in_it_is_plain() {
     }
 }
 
-#[test]
-fn every_exit_code_of_apply_is_the_job_s() {
+pub(crate) fn every_exit_code_of_apply_is_the_job_s() {
     for code in [0, 1, 3, 4, 64, 130] {
         let runner = Runner::new(Program::StandIn);
         runner.put("code", &code.to_string());

@@ -13,9 +13,11 @@ workspaces:
 keys:
   - {name: alpha, type: workspace-service, workspace: ws-prod-1a2b3c, scopes: [completions.write],
      description: Alpha}
+  - {name: beta, type: workspace-service, workspace: ws-prod-1a2b3c, scopes: [logs.view], description: Beta}
 ";
 
-fn keys_file(scopes: &str) -> String {
+/// A keys file in which alpha has these scopes.
+pub(crate) fn keys_file(scopes: &str) -> String {
     format!(
         "version: 1\nworkspaces: {{prod: ws-prod-1a2b3c}}\nkeys:\n- {{name: alpha, workspace_id: prod, \
          description: Alpha, scopes: [{scopes}]}}\n"
@@ -23,14 +25,14 @@ fn keys_file(scopes: &str) -> String {
 }
 
 /// A pull request whose keys file differs from what is live, and what is live.
-struct Site {
-    runner: Runner,
+pub(crate) struct Site {
+    pub(crate) runner: Runner,
     emulator: Running,
     runtime: Runtime,
 }
 
 impl Site {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         // Fails if another test of this process was first, which is as good.
         rustls::crypto::ring::default_provider().install_default().ok();
         let runtime =
@@ -43,7 +45,7 @@ impl Site {
         Self { runner, emulator, runtime }
     }
 
-    fn action(&self, inputs: &[(&str, &str)]) -> Job {
+    pub(crate) fn action(&self, inputs: &[(&str, &str)]) -> Job {
         let key = self.emulator.admin_key().to_owned();
         let job = self.runner.action(&[inputs, &[("api-key", key.as_str())]].concat());
         assert!(!job.log.contains(&key) && !self.runner.got("calls").contains(&key), "the key is shown");
@@ -55,7 +57,7 @@ impl Site {
     }
 
     /// What the emulator was asked, as `METHOD path`.
-    fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
         let url = format!("http://{}/_emulator/requests", self.emulator.local_addr());
         let log: serde_json::Value =
@@ -65,24 +67,34 @@ impl Site {
         requests.map(|request| format!("{} {}", text(&request["method"]), text(&request["path"]))).collect()
     }
 
-    fn writes(&self) -> Vec<String> {
+    pub(crate) fn writes(&self) -> Vec<String> {
         self.requests().into_iter().filter(|request| !request.starts_with("GET ")).collect()
     }
 
     /// Somebody changes the live key by other means.
     fn edit_live(&self, scopes: &str) {
-        self.runner.file("by-hand.yaml", &keys_file(scopes).replace("Alpha", "By hand"));
-        let mut command = self.runner.command(env!("CARGO_BIN_EXE_portkey-sync"));
-        command.args(["apply", "--yes", "-f", "by-hand.yaml"]);
-        command.env("PORTKEY_BASE_URL", self.emulator.base_url());
-        command.env("PORTKEY_ADMIN_API_KEY", self.emulator.admin_key());
-        let output = command.output().unwrap();
+        self.make_live(&keys_file(scopes).replace("Alpha", "By hand"));
+    }
+
+    /// Live keys come to say what this file says, whatever is in the checkout.
+    pub(crate) fn make_live(&self, keys_file: &str) {
+        let elsewhere = tempfile::tempdir().unwrap();
+        std::fs::write(elsewhere.path().join("keys.yaml"), keys_file).unwrap();
+        let mut command = self.program(&["apply", "--yes"]);
+        let output = command.current_dir(elsewhere.path()).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// The program itself, with the key.
+    pub(crate) fn program(&self, arguments: &[&str]) -> std::process::Command {
+        let mut command = self.runner.command(env!("CARGO_BIN_EXE_portkey-sync"));
+        command.args(arguments).env("PORTKEY_BASE_URL", self.emulator.base_url());
+        command.env("PORTKEY_ADMIN_API_KEY", self.emulator.admin_key());
+        command
     }
 }
 
-#[test]
-fn a_pull_request_has_one_comment_that_is_kept_up_to_date() {
+pub(crate) fn a_pull_request_has_one_comment_that_is_kept_up_to_date() {
     let site = Site::new();
     let first = site.plan().expect(0);
     assert_eq!(first.output("has-changes"), "true");
@@ -102,8 +114,7 @@ fn a_pull_request_has_one_comment_that_is_kept_up_to_date() {
     assert_eq!(site.writes(), Vec::<String>::new());
 }
 
-#[test]
-fn what_others_wrote_is_left_alone_even_with_our_marker() {
+pub(crate) fn what_others_wrote_is_left_alone_even_with_our_marker() {
     let site = Site::new();
     site.plan().expect(0);
     let marker = site.runner.things()[0]["body"].as_str().unwrap().lines().next().unwrap().to_owned();
@@ -119,8 +130,7 @@ fn what_others_wrote_is_left_alone_even_with_our_marker() {
     assert_eq!(after[..2], before.as_array().unwrap()[..]);
 }
 
-#[test]
-fn a_comment_that_cannot_be_written_does_not_hide_the_result() {
+pub(crate) fn a_comment_that_cannot_be_written_does_not_hide_the_result() {
     let site = Site::new();
     site.runner.put("gh-forbidden", "");
     let job = site.plan().expect(0);
@@ -128,8 +138,7 @@ fn a_comment_that_cannot_be_written_does_not_hide_the_result() {
     assert_eq!(job.output("has-changes"), "true");
 }
 
-#[test]
-fn a_fork_without_a_key_has_its_files_checked_and_nothing_else() {
+pub(crate) fn a_fork_without_a_key_has_its_files_checked_and_nothing_else() {
     let mut site = Site::new();
     site.runner.pull_request_from("mallory/keys");
     let job = site.runner.action(&[("command", "plan"), ("comment", "true")]).expect(0);
@@ -142,8 +151,7 @@ fn a_fork_without_a_key_has_its_files_checked_and_nothing_else() {
     site.runner.action(&[("command", "plan")]).expect(1);
 }
 
-#[test]
-fn a_key_that_should_be_there_and_is_not_fails_the_job() {
+pub(crate) fn a_key_that_should_be_there_and_is_not_fails_the_job() {
     let mut site = Site::new();
     let job = site.runner.action(&[("command", "plan")]).expect(64);
     assert!(job.log.contains("there is no API key"), "{}", job.log);
@@ -160,8 +168,7 @@ fn a_key_that_should_be_there_and_is_not_fails_the_job() {
     assert_eq!(site.requests().len(), 0);
 }
 
-#[test]
-fn a_plan_fails_the_job_only_if_somebody_must_act() {
+pub(crate) fn a_plan_fails_the_job_only_if_somebody_must_act() {
     let site = Site::new();
     site.runner.file("keys.yaml", &keys_file("completions.write"));
     let job = site.plan().expect(0);
@@ -179,8 +186,7 @@ fn a_plan_fails_the_job_only_if_somebody_must_act() {
     assert_eq!((job.output("digest"), job.output("exit-code")), ("", "1"));
 }
 
-#[test]
-fn apply_makes_the_saved_plan_true() {
+pub(crate) fn apply_makes_the_saved_plan_true() {
     let site = Site::new();
     let plan = site.plan().expect(0);
     let job = site.action(&[("command", "apply"), ("plan-file", plan.output("plan-file"))]).expect(0);
@@ -189,8 +195,7 @@ fn apply_makes_the_saved_plan_true() {
     assert_eq!(site.plan().expect(0).output("has-changes"), "false");
 }
 
-#[test]
-fn apply_is_refused_after_a_live_edit_and_passes_after_a_new_plan() {
+pub(crate) fn apply_is_refused_after_a_live_edit_and_passes_after_a_new_plan() {
     let site = Site::new();
     let plan = site.plan().expect(0);
     let approved = [("command", "apply"), ("expect-plan", plan.output("digest"))];
@@ -206,8 +211,7 @@ fn apply_is_refused_after_a_live_edit_and_passes_after_a_new_plan() {
     site.action(&[("command", "apply"), ("expect-plan", plan.output("digest"))]).expect(0);
 }
 
-#[test]
-fn apply_without_a_plan_makes_one_and_applies_that() {
+pub(crate) fn apply_without_a_plan_makes_one_and_applies_that() {
     let site = Site::new();
     site.action(&[("command", "apply")]).expect(0);
     let calls = site.runner.got("calls");
@@ -216,8 +220,7 @@ fn apply_without_a_plan_makes_one_and_applies_that() {
     assert_eq!(site.writes().len(), 1);
 }
 
-#[test]
-fn drift_opens_one_issue_keeps_it_and_closes_it() {
+pub(crate) fn drift_opens_one_issue_keeps_it_and_closes_it() {
     let mut site = Site::new();
     site.runner.event("schedule", &json!({}));
     let drift = |site: &Site| site.action(&[("command", "drift"), ("comment", "true")]);
@@ -236,8 +239,7 @@ fn drift_opens_one_issue_keeps_it_and_closes_it() {
     assert_eq!(site.runner.things().len(), 2, "a closed issue is not opened again");
 }
 
-#[test]
-fn the_cronjob_ends_with_2_while_live_keys_differ() {
+pub(crate) fn the_cronjob_ends_with_2_while_live_keys_differ() {
     let site = Site::new();
     let job = yaml(&crate::harness::root().join("examples/ci/kubernetes/cronjob.yaml"));
     let pod = &job["spec"]["jobTemplate"]["spec"]["template"]["spec"];
@@ -259,8 +261,7 @@ fn the_cronjob_ends_with_2_while_live_keys_differ() {
     assert_eq!(run(), Some(0));
 }
 
-#[test]
-fn a_plan_runs_no_program_of_the_file() {
+pub(crate) fn a_plan_runs_no_program_of_the_file() {
     let site = Site::new();
     let keys = keys_file("completions.write")
         .replace("keys:\n", "sinks: {own: {command: [./sink.sh]}}\nkeys:\n")
@@ -274,10 +275,7 @@ fn a_plan_runs_no_program_of_the_file() {
     let allowed = ("allow-commands", "./sink.sh");
     site.action(&[("command", "plan"), allowed]).expect(0);
     site.action(&[("command", "drift"), allowed]).expect(2);
-    let mut plan = site.runner.command(env!("CARGO_BIN_EXE_portkey-sync"));
-    plan.args(["plan", "--allow-command", "./sink.sh"]);
-    plan.env("PORTKEY_BASE_URL", site.emulator.base_url())
-        .env("PORTKEY_ADMIN_API_KEY", site.emulator.admin_key());
+    let mut plan = site.program(&["plan", "--allow-command", "./sink.sh"]);
     assert!(plan.output().unwrap().status.success());
     assert!(!ran());
     site.action(&[("command", "apply")]).expect(1);

@@ -52,6 +52,18 @@ pub(super) fn check(
             out.push(outside(key.span, "this file may not hold keys of the organisation".to_owned(), *span));
         }
     }
+    // The id does not tell where the key belongs that would be deleted.
+    if let (Some(span), Some(entry)) = (fence.place(), merged.get("replaces")) {
+        out.push(
+            Diagnostic::error(
+                codes::OUTSIDE_FENCE,
+                entry.name,
+                "a file behind a fence may not replace keys: an id does not tell where its key belongs",
+            )
+            .also(span, "this file may hold only these")
+            .hint("move the entry into the root file"),
+        );
+    }
     if let (Some((allowed, span)), Some(entry)) = (&fence.scopes, merged.get("scopes")) {
         for listed in scopes::expand(&entry.value, world, false, out) {
             if !allowed.contains(listed.scope) {

@@ -173,3 +173,13 @@ fn standard_input_cannot_include() {
   hint: name the root file with `-f`, or give the other files with `-f` as well
 "#);
 }
+
+#[test]
+fn a_file_behind_a_fence_replaces_no_key() {
+    let team = "keys:\n- {name: a, workspace_id: pay, scopes: [inference], replaces: 183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2}\n";
+    let said = included(ROOT, &[("teams/a.yaml", team)]);
+    assert!(said.contains("outside-fence") && said.contains("may not replace keys"), "{said}");
+    let open =
+        ROOT.replace(", workspaces: [pay], scopes: [inference, logs.write], types: [workspace-service]", "");
+    assert_eq!(included(&open, &[("teams/a.yaml", team)]), "");
+}

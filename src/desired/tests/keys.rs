@@ -464,3 +464,22 @@ k.yaml:8:29 error invalid-value: `renamed_from` is the key's present name
                 keys: [{name: a, renamed_from: b}, {name: b, renamed_from: a}]";
     assert_eq!(check(swap), "");
 }
+
+#[test]
+fn a_key_that_is_replaced_has_no_other_entry_in_whatever_letters() {
+    let file = |first: &str, second: &str| {
+        check(&format!(
+            "version: 1\nkeys:\n- {{name: a, workspace_id: ws-x, scopes: [logs.view], {first}}}\n- {{name: b, workspace_id: ws-x, scopes: [logs.view], {second}}}\n"
+        ))
+    };
+    let (small, large) = ("183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2", "183F497A-2C51-4A7E-9D0B-51B6C1D0A9E2");
+    for (first, second) in [
+        (format!("id: {small}"), format!("replaces: {large}")),
+        (format!("replaces: {small}"), format!("replaces: {large}")),
+        (format!("id: {small}"), format!("id: {large}")),
+    ] {
+        assert!(file(&first, &second).contains("duplicate-id"), "{first} {second}");
+    }
+    assert!(file(&format!("id: {small}"), "replaces: 9b02c7de-60f4-4d3f-8a61-0f2d7be3c1aa").is_empty());
+    assert!(file(&format!("id: {small}, replaces: {large}"), "").contains("exclusive-fields"));
+}

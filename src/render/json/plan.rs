@@ -11,7 +11,8 @@ use super::{ActionWord, DeliveryDocument, ExplainedDocument, FormatVersion, Plac
 use crate::diff::FieldChange;
 use crate::model::{KeyAddress, Mark, RotationPolicy, UsageLimits};
 use crate::plan::{
-    Action, Blocked, Causes, Change, Coming, Plan, Request, Review, Risk, RiskAt, UnmentionedKey, Waiting,
+    Action, Beside, Blocked, Causes, Change, Coming, Plan, Request, Review, Risk, RiskAt, UnmentionedKey,
+    Waiting,
 };
 use crate::render::calls::calls;
 use crate::render::words;
@@ -221,8 +222,20 @@ pub(super) struct ReviewDocument {
     risks: Vec<RiskCount>,
     /// Addresses that the base mentions and the files do not: only `--prune` deletes these keys.
     dropped: Vec<String>,
+    /// What else moved, which decides which key is meant and what may become of it.
+    beside: Vec<BesideDocument>,
     /// Risks that `--deny-risk` does not allow.
     refusals: Vec<ExplainedDocument>,
+}
+
+/// Fields whose effect only the live keys can tell.
+#[derive(Serialize, JsonSchema)]
+struct BesideDocument {
+    /// The entry; null for the root file.
+    address: Option<String>,
+    place: Option<PlaceDocument>,
+    /// Names as in the file.
+    fields: Vec<&'static str>,
 }
 
 /// What the files change about one key.
@@ -241,7 +254,7 @@ struct ReviewChangeDocument {
 }
 
 pub(super) fn review_document(review: &Review) -> ReviewDocument {
-    let Review { changes, dropped, refusal } = review;
+    let Review { changes, dropped, beside, refusal } = review;
     let of_change = |of: &Change| {
         let ChangeDocument { address, action, place, fields, reason, deliver_to, risks, .. } = change(of);
         ReviewChangeDocument { address, action, place, fields, reason, deliver_to, risks }
@@ -250,6 +263,14 @@ pub(super) fn review_document(review: &Review) -> ReviewDocument {
         changes: changes.iter().map(of_change).collect(),
         risks: risk_counts(review.risks()),
         dropped: dropped.iter().map(ToString::to_string).collect(),
+        beside: beside
+            .iter()
+            .map(|Beside { address, place, fields }| BesideDocument {
+                address: address.as_ref().map(ToString::to_string),
+                place: place.as_ref().map(Into::into),
+                fields: fields.clone(),
+            })
+            .collect(),
         refusals: refusal.iter().map(|refusal| words::refusal(refusal).into()).collect(),
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::diagnostic::{Label, Severity, Source, Span};
-use crate::plan::{Change, Plan, Review};
+use crate::plan::{Beside, Change, Plan, Review};
 use crate::render::samples::{all_fields, create, empty_plan, full_plan, mixed_report, reset, story, update};
 
 fn read(text: &str) -> Value {
@@ -95,7 +95,9 @@ fn a_review_holds_to_the_schema_of_diagnostics_and_is_null_without_a_base() {
     let mut plan_ = full_plan();
     crate::render::samples::assess(&mut plan_);
     let refusal = plan_.refusals.pop();
-    let review = Review { changes: plan_.changes, dropped: vec![plan_.blocked[0].address.clone()], refusal };
+    let dropped = vec![plan_.blocked[0].address.clone()];
+    let beside = vec![Beside { address: dropped.first().cloned(), place: None, fields: vec!["id"] }];
+    let review = Review { changes: plan_.changes, dropped, beside, refusal };
     let document = read(&reviewed(&[], &Sources::default(), Some(&review)));
     assert_valid("diagnostics.schema.json", &document);
     assert_eq!(document["review"]["refusals"][0]["code"], "denied-risk");

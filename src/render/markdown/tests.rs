@@ -51,6 +51,26 @@ fn a_plan_of_two_thousand_changes_fits_and_says_what_it_leaves_out() {
 }
 
 #[test]
+fn two_thousand_changes_of_keys_with_long_names_fit_as_well() {
+    let mut plan = many(2_000);
+    for (n, change) in plan.changes.iter_mut().enumerate() {
+        // Each character is longer still once it is escaped.
+        change.address = address(&format!("ws-{n}-{}/key-{n}-{}", "é|`&".repeat(25), "<@_é".repeat(25)));
+    }
+    let shown = show(&plan, GITHUB_LIMIT);
+    assert!(shown.len() < 65_536, "{}", shown.len());
+    let listed = shown.lines().filter(|line| line.contains("update, keys.yaml:")).count();
+    let rows = shown.lines().filter(|line| line.starts_with("| update |")).count();
+    assert!(listed > 10 && rows > 10, "{listed} {rows}");
+    for left_out in [
+        format!("**{} of the 2000 changes are not listed here", 2_000 - listed),
+        format!("**{} more keys to look at are not in this table.**", 2_000 - rows),
+    ] {
+        assert!(shown.contains(&left_out), "{left_out}");
+    }
+}
+
+#[test]
 fn a_cut_comment_ends_its_fence_and_its_table() {
     for n in [100, 500, 1_000, 1_999, 3_000] {
         let shown = show(&many(n), GITHUB_LIMIT);

@@ -3,7 +3,7 @@
 use super::errors::explained;
 use super::plan::{address, counts_of, entries, risks_of};
 use super::{Mode, PlanContext, ReviewContext};
-use crate::plan::Review;
+use crate::plan::{Beside, Review};
 use crate::render::layout::{Role, pad, paragraph};
 use crate::render::words::{self, choose, count};
 use crate::render::{Style, escape};
@@ -13,7 +13,7 @@ const SUMMARY: usize = 15;
 
 /// See [`super::review`].
 pub(super) fn draw(review: &Review, context: &ReviewContext<'_>, style: &Style) -> String {
-    let Review { changes, dropped, refusal } = review;
+    let Review { changes, dropped, beside, refusal } = review;
     let plan_context = PlanContext {
         scope_sets: context.scope_sets,
         files: context.files,
@@ -23,7 +23,9 @@ pub(super) fn draw(review: &Review, context: &ReviewContext<'_>, style: &Style) 
     };
     let (files, base) = (escape(context.files), escape(context.base));
     let mut out = String::new();
-    if changes.is_empty() {
+    if changes.is_empty() && !beside.is_empty() {
+        out.push_str(&paragraph("", &format!("No key is to be other than {base} asks for."), style));
+    } else if changes.is_empty() {
         out.push_str(&paragraph("", &format!("{files} asks for what {base} asks for."), style));
     } else {
         out.push_str(&paragraph("", &format!("What {files} changes since {base}:"), style));
@@ -42,6 +44,13 @@ pub(super) fn draw(review: &Review, context: &ReviewContext<'_>, style: &Style) 
             count(dropped.len(), "key"),
             format!("{are} in no file any more, and deleted by --prune only: {}", names.join(", ")),
         ));
+    }
+    for Beside { address: whose, place: _, fields } in beside {
+        let whose = whose.as_ref().map_or_else(|| "the root file".to_owned(), address);
+        let names: Vec<String> = fields.iter().map(|field| format!("`{field}`")).collect();
+        let (differ, tell) =
+            (choose(fields.len(), "differs", "differ"), "what that does depends on the live keys");
+        rows.push(("also".to_owned(), format!("{} of {whose} {differ}; {tell}", names.join(", "))));
     }
     for (label, text) in rows {
         out.push_str(&paragraph(&pad(&style.paint(Role::Heading, &label), SUMMARY), &text, style));

@@ -221,6 +221,11 @@ pub(in crate::render) const NOTES: &[Meaning] = &[
         "Pass `--age-identity PATH`, and this run delivers it.",
     ),
     says(
+        "revoked-against-file",
+        "A key is ended by hand, and its entry says that it goes on. The next apply would let it work again.",
+        "Write the end into the entry as well, or `absent: true`.",
+    ),
+    says(
         "rotate-scope-doubtful",
         "The running key has one of `.rotate` and `.update`, and Portkey's documents contradict each other on which one rotates.",
         "Give the key both, or see whether the rotation succeeds.",

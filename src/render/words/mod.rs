@@ -139,6 +139,10 @@ pub(super) fn reason(reason: &Reason) -> (&'static str, String) {
                  and the usage so far stays with the former key"
             ),
         ),
+        Reason::Replaced { by } if by.as_str().is_empty() => (
+            "replaced",
+            "`replaces` puts another key in its place, and deletes it a transition later".to_owned(),
+        ),
         Reason::Replaced { by } => {
             ("replaced", format!("{by} has come in its place, and was delivered a transition ago"))
         }

@@ -251,6 +251,17 @@ pub(in crate::render) fn note(note: &Note) -> Explained {
                 held.address,
             ),
         ),
+        Note::RevokedAgainstFile { address, place, until } => {
+            let says =
+                until.map_or_else(|| "expires_at: null".to_owned(), |end| format!("expires_at: {end}"));
+            Explained::new(
+                "revoked-against-file",
+                format!(
+                    "{place} says `{says}` for {address}, so the next apply lets the key work again; write the end \
+                     there as well, or `absent: true`"
+                ),
+            )
+        }
         Note::NotTried { address } => Explained::new(
             "not-tried",
             format!("the gateway takes no organisation keys, so the new secret of {address} is not tried"),

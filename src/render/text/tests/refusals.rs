@@ -18,6 +18,8 @@ fn every_refusal_and_note_says_what_to_do() {
     note: escrow/k7m2.json in the work folder holds the undelivered secret (Xk*****7Qz) of
           payments/checkout, encrypted; with --age-identity PATH this run would deliver it, without the
           key gets another one
+    note: keys.yaml:12 says `expires_at: null` for organisation/ci, so the next apply lets the key work
+          again; write the end there as well, or `absent: true`
     note: the gateway takes no organisation keys, so the new secret of organisation/ci is not tried
     note: no live key looks like the one that portkey-sync runs with, so none is spared; --self ID names
           it

@@ -102,30 +102,31 @@ fn two_states_of_the_files_read_as_a_review() {
         text::review(&found, &context, &PLAIN)
     };
     insta::assert_snapshot!(show(&base, &head), @"
-What keys.yaml changes since origin/main:
+    What keys.yaml changes since origin/main:
 
-w
-  ~ update   a                                                              keys.yaml:5
-      scopes          + logs.export                                         ! gains-read
-      usage_limits    credit_limit 5 -> 9 USD                               ! limit-loosened
+    w
+      ~ update   a                                                              keys.yaml:5
+          scopes          + logs.export                                         ! gains-read
+          usage_limits    credit_limit 5 -> 9 USD                               ! limit-loosened
 
-  ~ update   b2                                                             keys.yaml:6
-      name            b -> b2
-      usage           set to 0, as usage_reset_after 2026-11-22T00:00:00Z asks  ! limit-loosened
+      ~ update   b2                                                             keys.yaml:6
+          name            b -> b2
+          usage           set to 0, as usage_reset_after 2026-11-22T00:00:00Z asks  ! limit-loosened
 
-  - delete   c                                                              keys.yaml:7
-      the file says `absent: true`                                          ! deleted
+      - delete   c                                                              keys.yaml:7
+          the file says `absent: true`                                          ! deleted
 
-  + create   e                                                              keys.yaml:8
-      scopes          workspace_service_api_keys.create                     ! mints-keys
+      + create   e                                                              keys.yaml:8
+          scopes          workspace_service_api_keys.create                     ! mints-keys
 
-4 changes      1 create, 2 update, 1 delete
-5 risks        gains-read, mints-keys, limit-loosened 2, deleted
-1 key          is in no file any more, and deleted by --prune only: w/d
+    4 changes      1 create, 2 update, 1 delete
+    5 risks        gains-read, mints-keys, limit-loosened 2, deleted
+    1 key          is in no file any more, and deleted by --prune only: w/d
+    also           `renamed_from` of w/b2 differs; what that does depends on the live keys
 
-refused: 1 risk that --deny-risk does not allow: deleted
-  w/c: deleted
-hint: change the files, or let somebody who may accept the risk apply them without that word
-");
+    refused: 1 risk that --deny-risk does not allow: deleted
+      w/c: deleted
+    hint: change the files, or let somebody who may accept the risk apply them without that word
+    ");
     insta::assert_snapshot!(show(&base, &base), @"keys.yaml asks for what origin/main asks for.");
 }
