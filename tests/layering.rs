@@ -76,8 +76,19 @@ const MAY_SEE: &[(&str, &[&str])] = &[
 ];
 
 /// Who computes only: no clock, no file, no network, no chance.
-const PURE: &[&str] =
-    &["model", "scopes", "policy", "diff", "plan", "saved_plan", "report", "render", "import", "inventory"];
+const PURE: &[&str] = &[
+    "model",
+    "scopes",
+    "handoff",
+    "policy",
+    "diff",
+    "plan",
+    "saved_plan",
+    "report",
+    "render",
+    "import",
+    "inventory",
+];
 
 /// What would make a module impure.
 const IMPURE: &[&str] = &[
@@ -132,7 +143,8 @@ fn sources() -> Vec<Source> {
                 continue;
             }
             let name = path.file_name().unwrap().to_str().unwrap();
-            let is_test = name.ends_with("tests.rs") || name.starts_with("test_");
+            let of_tests = path.parent().is_some_and(|folder| folder.ends_with("tests"));
+            let is_test = name.ends_with("tests.rs") || name.starts_with("test_") || of_tests;
             if path.extension().is_some_and(|extension| extension == "rs") && !is_test {
                 let text = fs::read_to_string(&path).unwrap();
                 let path = path.strip_prefix(&root).unwrap().to_owned();

@@ -385,7 +385,7 @@ pub(super) struct ImportArgs {
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
     /// Words to look up; or a kind of word to list: scopes, fields, diagnostics, exit-codes, blocked, refusals, notes,
-    /// risks, rules; or `permissions`: the least scopes that a key needs for the files given with --file
+    /// risks, causes, rules, rule-sets; or `permissions`: the least scopes that a key needs for the files given with --file
     #[arg(value_name = "TOPIC", add = ArgValueCompleter::new(complete::topics))]
     pub(super) topics: Vec<String>,
     /// How to answer
