@@ -348,10 +348,10 @@ fn an_import_of_the_example_organisation_has_an_empty_plan() {
     let seed = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/organisation.yaml");
     let seed = seed.to_str().unwrap();
     let run = |arguments: &[&str]| {
-        let arguments: Vec<&str> = arguments.iter().copied().chain(["--emulator", "--seed", seed]).collect();
+        let arguments: Vec<&str> = arguments.iter().copied().chain(["--emulator"]).collect();
         program(folder.path(), &arguments).output().unwrap()
     };
-    let imported = run(&["import", "--output", "imported.yaml"]);
+    let imported = run(&["import", "--output", "imported.yaml", "--seed", seed]);
     assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
     assert_empty(&run(&["plan", "-f", "imported.yaml", "--detailed-exitcode"]));
     let file = rehearsal::read(&fs::read_to_string(folder.path().join("imported.yaml")).unwrap());

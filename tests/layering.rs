@@ -16,12 +16,13 @@ use std::path::{Path, PathBuf};
 /// Each module of the library and the modules that it may name.
 const MAY_SEE: &[(&str, &[&str])] = &[
     ("killpoint", &[]),
+    ("escape", &[]),
     ("git", &[]),
     ("model", &[]),
     ("diagnostic", &[]),
     ("emulator", &[]),
     ("scopes", &["model"]),
-    ("api", &["model", "killpoint"]),
+    ("api", &["model", "escape", "killpoint"]),
     ("handoff", &["model"]),
     ("secrets", &["model", "handoff", "killpoint", "git"]),
     ("desired", &["model", "diagnostic", "scopes", "secrets", "git"]),
@@ -30,7 +31,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("diff", &["model", "diagnostic", "desired", "live"]),
     ("inventory", &["model", "diagnostic", "scopes", "desired", "live", "diff"]),
     ("plan", &["model", "diagnostic", "scopes", "desired", "policy", "live", "diff", "handoff"]),
-    ("saved_plan", &["model", "diagnostic", "desired", "policy", "diff", "handoff", "plan"]),
+    ("saved_plan", &["model", "diagnostic", "escape", "desired", "policy", "diff", "handoff", "plan"]),
     ("report", &["model", "plan"]),
     ("apply", &["model", "api", "live", "diff", "plan", "report", "secrets", "handoff"]),
     (
@@ -38,6 +39,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
         &[
             "model",
             "diagnostic",
+            "escape",
             "scopes",
             "desired",
             "policy",
@@ -49,12 +51,13 @@ const MAY_SEE: &[(&str, &[&str])] = &[
             "saved_plan",
         ],
     ),
-    ("import", &["model", "diagnostic", "scopes", "desired", "live"]),
+    ("import", &["model", "diagnostic", "escape", "scopes", "desired", "live"]),
     (
         "cli",
         &[
             "model",
             "diagnostic",
+            "escape",
             "scopes",
             "desired",
             "policy",
@@ -78,6 +81,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
 /// Who computes only: no clock, no file, no network, no chance.
 const PURE: &[&str] = &[
     "model",
+    "escape",
     "scopes",
     "handoff",
     "policy",

@@ -203,11 +203,12 @@ async fn a_created_sample_is_told_from_its_description_and_has_nothing_else_set(
 
 #[test]
 fn the_program_prints_each_sample_of_the_vendor_as_the_only_call() {
-    let folder = tempfile::tempdir().unwrap();
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/vendor");
     let path = |name: &str| examples.join(name).with_extension("yaml").to_str().unwrap().to_owned();
     let seed = path("organisation");
     for (name, method, call, body) in samples() {
+        // A state that is there already would be used in place of the seed.
+        let folder = tempfile::tempdir().unwrap();
         let file = path(name);
         let arguments = ["plan", "--emulator", "--seed", &seed, "-f", &file, "--format", "json"];
         let output = rehearsal::program(folder.path(), &arguments).output().unwrap();

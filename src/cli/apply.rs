@@ -13,7 +13,8 @@ use crate::desired::Desired;
 use crate::handoff::Why;
 use crate::model::Target;
 use crate::plan::{Asked, Plan, hold_against};
-use crate::render::{self, json::lines, text::Mode};
+use crate::render::text::{EventLayout, Extent, Mode};
+use crate::render::{self, json::lines};
 use crate::report::{Event, Report};
 use crate::secrets::{Escrow, Journal, LockError, Sinks, WorkLock};
 
@@ -88,10 +89,7 @@ pub(super) async fn run(
     let Some(desired) = desired else { return Ok(Exit::Failed) };
     let base = match asked {
         None => base::desired(global, &args.planning, output)?,
-        Some(_) => {
-            base::refuse(&args.planning)?;
-            None
-        }
+        Some(_) => None,
     };
     let session = Session::open(global, output).await?;
     let files = (&desired, base.as_ref());
@@ -123,8 +121,9 @@ async fn run_with(
     if format == ApplyFormat::Jsonl {
         output.data(&lines::plan(&plan));
     }
+    let extent = planning::extent(&args.planning, grounds.purpose().asked);
     match grounds {
-        Grounds::Now(_) => show(global, format, desired, &plan, output),
+        Grounds::Now(_) => show(global, format, extent, desired, &plan, output),
         Grounds::Saved(approval) => {
             approval.check_organisation(&plan)?;
             let slots = planning::escrow(global, &args.planning, desired)?.slots();
@@ -136,7 +135,7 @@ async fn run_with(
                 ApplyFormat::Json | ApplyFormat::Jsonl => output.talk(&holds),
             }
             if plan.needs_a_person() || global.verbose > 0 {
-                show(global, format, desired, &plan, output);
+                show(global, format, extent, desired, &plan, output);
             }
         }
     }
@@ -156,12 +155,7 @@ async fn run_with(
         Grounds::Now(_) => approve(global, args, &plan)?,
     }
 
-    if std::env::var_os("CI").is_some() && leaves_plain_files(&plan) {
-        output.complain(
-            "warning: this looks like a CI runner, whose disk vanishes, and new secrets go to plain files only; \
-             docs/sinks.md has other sinks\n",
-        );
-    }
+    warn_on_a_runner(&plan, output);
     let options = ApplyOptions {
         concurrency: usize::from(args.concurrency),
         verify_within: args.verify_for,
@@ -169,13 +163,13 @@ async fn run_with(
         running_key_is_known: plan.running_key.is_some(),
         sinks: Sinks {
             folder: desired.folder.clone(),
-            allowed: args.planning.allow_commands.iter().cloned().collect(),
+            allowed: args.planning.common.allow_commands.iter().cloned().collect(),
         },
         gateway: gateway(global, session)?,
     };
     let stop = Stop::default();
     let listener = tokio::spawn(listen_for_interrupts(stop.clone()));
-    let progress = Progress::new(plan.changes.len(), output, format);
+    let progress = Progress::new(&plan, output, format);
     let journal = Arc::new(Journal::at(&global.work_dir, run_id()));
     let escrow = planning::escrow(global, &args.planning, desired)?;
     if escrow.slots().is_empty()
@@ -200,14 +194,27 @@ async fn run_with(
         }
         ApplyFormat::Text if plan.changes.is_empty() => {}
         ApplyFormat::Text => {
-            output.data(&render::text::report(&report, &plan, Some(exit.code()), &output.stdout));
+            output.data(&render::text::report(
+                &report,
+                &plan,
+                Some(exit.code()),
+                desired.sink_folder(),
+                &output.stdout,
+            ));
         }
     }
     Ok(exit)
 }
 
 /// The plan, for people.
-fn show(global: &GlobalArgs, format: ApplyFormat, desired: &Desired, plan: &Plan, output: &Output) {
+fn show(
+    global: &GlobalArgs,
+    format: ApplyFormat,
+    extent: Extent,
+    desired: &Desired,
+    plan: &Plan,
+    output: &Output,
+) {
     if format == ApplyFormat::Text {
         let files = validate::files_name(global);
         let shown = Shown {
@@ -215,6 +222,8 @@ fn show(global: &GlobalArgs, format: ApplyFormat, desired: &Desired, plan: &Plan
             files: &files,
             next_command: None,
             mode: Mode::AboutToApply,
+            folder: desired.sink_folder(),
+            extent,
         };
         output.data(&planning::told(global, PlanFormat::Text, shown, plan, output));
     }
@@ -265,6 +274,16 @@ fn lock_failed(error: LockError) -> CommandError {
             .hint("a second run at the same time needs a --work-dir of its own")
             .exit(Exit::Refused),
         LockError::Io { .. } => CommandError::new(error).code("locked"),
+    }
+}
+
+/// A runner's disk vanishes, and with it what was delivered to its files only.
+fn warn_on_a_runner(plan: &Plan, output: &Output) {
+    if std::env::var_os("CI").is_some() && leaves_plain_files(plan) {
+        output.complain(
+            "warning: this looks like a CI runner, whose disk vanishes, and new secrets go to plain files only; \
+             docs/sinks.md has other sinks\n",
+        );
     }
 }
 
@@ -362,20 +381,22 @@ async fn interrupt() {
 /// A bar on a terminal, one line per change elsewhere.
 struct Progress {
     bar: ProgressBar,
+    layout: EventLayout,
     total: usize,
     done: AtomicUsize,
     format: ApplyFormat,
 }
 
 impl Progress {
-    fn new(total: usize, output: &Output, format: ApplyFormat) -> Self {
+    fn new(plan: &Plan, output: &Output, format: ApplyFormat) -> Self {
+        let total = plan.changes.len();
         let on_terminal = std::io::stderr().is_terminal() && format == ApplyFormat::Text && !output.quiet;
         let target = if on_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(total as u64), target);
         if let Ok(style) = ProgressStyle::with_template("  [{bar:38}] {pos} of {len}  {wide_msg}") {
             bar.set_style(style.progress_chars("=> "));
         }
-        Self { bar, total, done: AtomicUsize::new(0), format }
+        Self { bar, layout: EventLayout::of(plan), total, done: AtomicUsize::new(0), format }
     }
 
     fn show(&self, event: &Event<'_>, plan: &Plan, output: &Output) {
@@ -386,7 +407,7 @@ impl Progress {
         if self.format == ApplyFormat::Jsonl {
             output.data(&lines::event(event, done, self.total));
         }
-        let line = render::text::event_line(event, plan, done, self.total, &output.stderr);
+        let line = render::text::event_line(event, plan, done, self.layout, &output.stderr);
         if self.bar.is_hidden() {
             if let Some(line) = line {
                 output.talk(&format!("{line}\n"));

@@ -15,23 +15,15 @@ use crate::plan::Risk;
 
 pub(super) const DEFAULT_BASE_URL: &str = "https://api.portkey.ai/v1";
 pub(super) const DEFAULT_FILE: &str = "keys.yaml";
+const DIGEST_DIGITS: usize = 16;
+/// Headings of the help whose options not every command has a use for.
+pub(super) const FILES: &str = "Files";
+pub(super) const CONNECTION: &str = "Connection";
 pub(super) const DEFAULT_WORK_DIR: &str = ".portkey-sync";
 
 /// Keeps the API keys of a Portkey organisation equal to a reviewed YAML file.
 #[derive(Debug, Parser)]
 #[command(name = "portkey-sync", version, about, max_term_width = 100, propagate_version = true)]
-#[command(
-    after_help = "Start with:  portkey-sync plan --emulator        (an embedded emulator; no account needed)
-
-Exit codes:
-    0  done, nothing to do, or waiting
-    1  failed, and nothing was changed
-    2  changes are pending (--detailed-exitcode)
-    3  something was changed, and not everything is done
-    4  refused or blocked; nothing was written
-   64  wrong usage
-  130  interrupted before any write"
-)]
 pub(super) struct Cli {
     #[command(flatten)]
     pub(super) global: GlobalArgs,
@@ -78,20 +70,20 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 pub(super) struct GlobalArgs {
     /// A keys file, a folder of them, or - for standard input; may be given several times
-    #[arg(short, long = "file", value_name = "PATH", global = true, default_value = DEFAULT_FILE)]
+    #[arg(short, long = "file", value_name = "PATH", global = true, default_value = DEFAULT_FILE, help_heading = FILES)]
     pub(super) files: Vec<PathBuf>,
     /// Rules for the keys besides those of the keys files, which can neither change nor waive these
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", global = true, help_heading = FILES)]
     pub(super) policy: Option<PathBuf>,
     /// Use the embedded emulator instead of Portkey; its state lies in the work folder
-    #[arg(long = "emulator", global = true, help_heading = "Connection")]
+    #[arg(long = "emulator", global = true, help_heading = CONNECTION)]
     pub(super) embedded_emulator: bool,
     /// What an emulator holds at first: a seed, or a keys file, as if it had been applied [default with
     /// --emulator: an example organisation]
-    #[arg(long, value_name = "FILE", global = true, help_heading = "Connection")]
+    #[arg(long, value_name = "FILE", global = true, help_heading = CONNECTION)]
     pub(super) seed: Option<PathBuf>,
     /// How an emulator misbehaves, YAML or JSON
-    #[arg(long, value_name = "FILE", global = true, help_heading = "Connection")]
+    #[arg(long, value_name = "FILE", global = true, help_heading = CONNECTION)]
     pub(super) faults: Option<PathBuf>,
     /// The Admin API
     #[arg(
@@ -100,17 +92,17 @@ pub(super) struct GlobalArgs {
         global = true,
         env = "PORTKEY_BASE_URL",
         default_value = DEFAULT_BASE_URL,
-        help_heading = "Connection"
+        help_heading = CONNECTION
     )]
     pub(super) base_url: String,
     /// Read the API key from a file, if neither `PORTKEY_ADMIN_API_KEY` nor `PORTKEY_API_KEY` is set
-    #[arg(long, value_name = "PATH", global = true, help_heading = "Connection")]
+    #[arg(long, value_name = "PATH", global = true, help_heading = CONNECTION)]
     pub(super) api_key_file: Option<PathBuf>,
     /// Certificates to trust besides the system's, PEM
-    #[arg(long, value_name = "PATH", global = true, help_heading = "Connection")]
+    #[arg(long, value_name = "PATH", global = true, help_heading = CONNECTION)]
     pub(super) ca_bundle: Option<PathBuf>,
     /// Where new secrets are tried, if keys ask for it [default: the Admin API's URL]
-    #[arg(long, value_name = "URL", global = true, env = "PORTKEY_GATEWAY_URL", help_heading = "Connection")]
+    #[arg(long, value_name = "URL", global = true, env = "PORTKEY_GATEWAY_URL", help_heading = CONNECTION)]
     pub(super) gateway_url: Option<String>,
     /// How long one request may take
     #[arg(
@@ -119,7 +111,7 @@ pub(super) struct GlobalArgs {
         global = true,
         value_parser = duration,
         default_value = "30s",
-        help_heading = "Connection"
+        help_heading = CONNECTION
     )]
     pub(super) timeout: Duration,
     /// How long a request may be repeated when the service is busy or away
@@ -129,7 +121,7 @@ pub(super) struct GlobalArgs {
         global = true,
         value_parser = duration,
         default_value = "2m",
-        help_heading = "Connection"
+        help_heading = CONNECTION
     )]
     pub(super) retry_for: Duration,
     /// Where a run keeps secrets in flight and the embedded emulator its state
@@ -139,7 +131,7 @@ pub(super) struct GlobalArgs {
         global = true,
         env = "PORTKEY_SYNC_WORK_DIR",
         default_value = DEFAULT_WORK_DIR,
-        help_heading = "Connection"
+        help_heading = CONNECTION
     )]
     pub(super) work_dir: PathBuf,
     /// When to colour
@@ -177,7 +169,7 @@ pub(super) struct ValidateArgs {
     pub(super) format: ValidateFormat,
     #[command(flatten)]
     pub(super) base: BaseArgs,
-    /// Count keys that the files no longer mention as deleted, as --prune does
+    /// Count keys that the files no longer mention as deleted, as `apply --prune` would delete them
     #[arg(long, requires = "BaseArgs", help_heading = "Review")]
     pub(super) prune: bool,
     /// End with 4 if a change since the base has one of these risks; several with commas or by repeating the option
@@ -206,7 +198,6 @@ pub(super) struct BaseArgs {
 
 /// What decides a plan; the same for `plan` and `apply`.
 #[derive(Clone, Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is one option")]
 pub(super) struct PlanningArgs {
     /// Only this key, by its address or an unambiguous tail of it; may be given several times
     #[arg(long = "target", value_name = "ADDRESS", add = ArgValueCompleter::new(complete::addresses))]
@@ -217,6 +208,21 @@ pub(super) struct PlanningArgs {
     /// Refuse to delete more keys than this [default: a tenth of the keys, at least 3, at most 10]
     #[arg(long, value_name = "N")]
     pub(super) max_deletes: Option<usize>,
+    /// Make at most this many rotations that no date in the file asks for, oldest secrets first [default: 20]
+    #[arg(long, value_name = "N")]
+    pub(super) max_rotations: Option<usize>,
+    #[command(flatten)]
+    pub(super) common: CommonArgs,
+    #[command(flatten)]
+    pub(super) base: BaseArgs,
+    /// Leave drift alone: only what the files change since their base, and what is due
+    #[arg(long, requires = "BaseArgs", help_heading = "Review")]
+    pub(super) only_changed: bool,
+}
+
+/// What decides any plan, also that of a command which is told its keys by name.
+#[derive(Clone, Debug, Args)]
+pub(super) struct CommonArgs {
     /// Refuse to change more keys than this
     #[arg(long, value_name = "N")]
     pub(super) max_changes: Option<usize>,
@@ -230,9 +236,6 @@ pub(super) struct PlanningArgs {
         help_heading = "Review"
     )]
     pub(super) deny_risks: Vec<Risk>,
-    /// Make at most this many rotations that no date in the file asks for, oldest secrets first [default: 20]
-    #[arg(long, value_name = "N")]
-    pub(super) max_rotations: Option<usize>,
     /// Let sinks run this program; may be given several times
     #[arg(long = "allow-command", value_name = "PROGRAM")]
     pub(super) allow_commands: Vec<String>,
@@ -255,11 +258,6 @@ pub(super) struct PlanningArgs {
     /// Also append each new secret to this file, one JSON object a line
     #[arg(long, value_name = "PATH")]
     pub(super) secrets_file: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) base: BaseArgs,
-    /// Leave drift alone: only what the files change since their base, and what is due
-    #[arg(long, requires = "BaseArgs", help_heading = "Review")]
-    pub(super) only_changed: bool,
 }
 
 #[derive(Debug, Args)]
@@ -279,7 +277,7 @@ pub(super) struct PlanArgs {
     #[arg(long, value_name = "DURATION", value_parser = days, default_value = "14d")]
     pub(super) coming_up: jiff::SignedDuration,
     /// Also save the plan, for `apply FILE` and `show FILE`; holds no secret
-    #[arg(long, value_name = "FILE", conflicts_with = "at")]
+    #[arg(long, value_name = "FILE.json", value_parser = plan_file, conflicts_with = "at")]
     pub(super) out: Option<PathBuf>,
 }
 
@@ -315,18 +313,19 @@ fn moment(text: &str) -> Result<Moment, String> {
         .ok_or_else(|| format!("`{text}` is no moment such as 2026-12-24, 2026-12-24T10:00:00Z or +30d"))
 }
 
+/// What `apply` is told; `P` is what of a plan can be chosen.
 #[derive(Debug, Args)]
-pub(super) struct ApplyArgs {
+pub(super) struct ApplyArgs<P: Args = PlanningArgs> {
     /// How to answer
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(super) format: ApplyFormat,
     #[command(flatten)]
-    pub(super) planning: PlanningArgs,
+    pub(super) planning: P,
     /// Do not ask
     #[arg(short, long)]
     pub(super) yes: bool,
     /// Apply only if the plan is the one with this digest; does not ask
-    #[arg(long, value_name = "DIGEST")]
+    #[arg(long, value_name = "DIGEST", value_parser = digest)]
     pub(super) expect_plan: Option<String>,
     /// Sit out what the plan waits for, such as a transition, before anything is done
     #[arg(long)]
@@ -337,6 +336,23 @@ pub(super) struct ApplyArgs {
     /// How long to wait for writes to become visible when reading back
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
     pub(super) verify_for: Duration,
+}
+
+impl ApplyArgs<CommonArgs> {
+    /// For these keys and no others.
+    pub(super) fn to(self, targets: Vec<String>) -> ApplyArgs {
+        let Self { format, planning: common, yes, expect_plan, wait, concurrency, verify_for } = self;
+        let planning = PlanningArgs {
+            targets,
+            prune: false,
+            max_deletes: None,
+            max_rotations: None,
+            common,
+            base: BaseArgs::default(),
+            only_changed: false,
+        };
+        ApplyArgs { format, planning, yes, expect_plan, wait, concurrency, verify_for }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -351,7 +367,7 @@ pub(super) struct RotateArgs {
     #[arg(long)]
     pub(super) accept: bool,
     #[command(flatten)]
-    pub(super) apply: ApplyArgs,
+    pub(super) apply: ApplyArgs<CommonArgs>,
 }
 
 #[derive(Debug, Args)]
@@ -360,7 +376,7 @@ pub(super) struct RevokeArgs {
     #[arg(value_name = "ADDRESS", required = true, add = ArgValueCompleter::new(complete::addresses))]
     pub(super) addresses: Vec<String>,
     #[command(flatten)]
-    pub(super) apply: ApplyArgs,
+    pub(super) apply: ApplyArgs<CommonArgs>,
 }
 
 #[derive(Debug, Args)]
@@ -477,6 +493,24 @@ pub(super) struct ManArgs {
 fn risk() -> impl TypedValueParser<Value = Risk> {
     let parse = |word: String| Risk::parse(&word).ok_or("not a risk");
     PossibleValuesParser::new(Risk::ALL.map(Risk::word)).try_map(parse)
+}
+
+/// A file that `show` and `apply` take for a saved plan, which they tell by its name.
+fn plan_file(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if path.extension().is_some_and(|extension| extension == "json") {
+        return Ok(path);
+    }
+    Err("the name of a saved plan ends in .json, as in plan.json".to_owned())
+}
+
+/// As the plan prints it.
+fn digest(text: &str) -> Result<String, String> {
+    let is_digit = |c: char| matches!(c, '0'..='9' | 'a'..='f');
+    if text.len() == DIGEST_DIGITS && text.chars().all(is_digit) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("a digest has {DIGEST_DIGITS} hex digits, as in 7f3a9c2e41d05b88"))
 }
 
 /// `30m` or longer.

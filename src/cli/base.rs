@@ -7,7 +7,6 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::render;
 
 use super::args::{BaseArgs, GlobalArgs, PlanningArgs};
-use super::exit::Exit;
 use super::failure::CommandError;
 use super::output::Output;
 
@@ -75,16 +74,6 @@ pub(super) fn complain(loaded: &Loaded, output: &Output) {
     let is_error = |diagnostic: &&Diagnostic| diagnostic.severity == Severity::Error;
     let errors: Vec<Diagnostic> = loaded.diagnostics.iter().filter(is_error).cloned().collect();
     output.complain(&render::text::diagnostics(&errors, &loaded.sources, &output.stderr));
-}
-
-/// A command that acts on keys by name has no use for a base.
-pub(super) fn refuse(args: &PlanningArgs) -> Result<(), CommandError> {
-    if args.base.base.is_empty() && args.base.base_ref.is_none() {
-        return Ok(());
-    }
-    Err(CommandError::message("--base and --base-ref are for plan, apply and validate")
-        .code("usage")
-        .exit(Exit::Usage))
 }
 
 /// A folder of the repository: that of the first keys file which is still there.

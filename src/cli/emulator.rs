@@ -13,6 +13,13 @@ pub(super) async fn run(
     args: EmulatorArgs,
     output: &Output,
 ) -> Result<Exit, CommandError> {
+    if let Some(state) = args.state.as_deref().filter(|_| !args.reset) {
+        rehearsal::check_used(
+            global.seed.as_deref(),
+            state,
+            "add --reset to start from the seed, or leave --seed out",
+        )?;
+    }
     let seed = global.seed.as_deref().map(|path| rehearsal::seed(path, output)).transpose()?;
     let faults =
         global.faults.as_deref().map(FaultScript::from_file).transpose().map_err(CommandError::new)?;
@@ -38,12 +45,6 @@ pub(super) async fn run(
     })?;
     output.data(&format!("listening on {}\n", running.base_url()));
     output.talk(&introduction(&running, &args, generated));
-    if let Some(path) = global.seed.as_ref().filter(|_| running.was_restored()) {
-        output.complain(&format!(
-            "warning: the seed {} was not used, because there is a state; add --reset to start from the seed\n",
-            path.display()
-        ));
-    }
     tokio::select! {
         () = running.wait() => {}
         () = end => {}

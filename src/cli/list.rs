@@ -6,7 +6,9 @@ use jiff::SignedDuration;
 
 use crate::api::Reader;
 use crate::desired::Desired;
-use crate::inventory::{Directory, Filter, Mention, ScopePattern, ScopePatternError, inventory, sight};
+use crate::inventory::{
+    Directory, Filter, Mention, ScopePattern, ScopePatternError, UnknownWord, inventory, sight,
+};
 use crate::live::{Live, Names, RunningKey, refresh};
 use crate::model::KeyKind;
 use crate::render::{self, Verbosity};
@@ -148,6 +150,7 @@ pub(super) async fn run(global: &GlobalArgs, args: &ListArgs, output: &Output) -
     let (live, directory) = read?;
     let filter = args.filter(&live)?;
     let all = inventory(&desired, &live, &directory);
+    check_words(&filter.unknown(&all, &desired, &directory), output)?;
     let listed: Vec<_> = all.iter().filter(|holding| filter.admits(holding, live.now)).collect();
     let sight = sight(&live, &RunningKey::recognise(&live, &mask));
 
@@ -166,6 +169,19 @@ pub(super) async fn run(global: &GlobalArgs, args: &ListArgs, output: &Output) -
     // An answer that may lack keys is said to be one even to those who asked for quiet.
     output.complain(&render::text::sight(&sight, &output.stderr));
     Ok(Exit::Done)
+}
+
+/// A misspelt word must not look like an answer.
+fn check_words(unknown: &[UnknownWord], output: &Output) -> Result<(), CommandError> {
+    for word in unknown {
+        let hint = word.nearest().map(|nearest| format!("did you mean `{nearest}`?"));
+        if word.is_mistake() {
+            return Err(CommandError::new(word.clone()).maybe_hint(hint).code("usage").exit(Exit::Usage));
+        }
+        let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+        output.complain(&format!("warning: {}\n", render::escape(&format!("{word}{hint}"))));
+    }
+    Ok(())
 }
 
 /// The keys files, for a command that can do without.

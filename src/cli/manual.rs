@@ -1,11 +1,11 @@
 //! What the program says about itself besides the help of each option: examples, variables, files, exit codes; and
 //! the manual pages and the reference that are made of all that.
 
-use clap::{Command, CommandFactory};
+use clap::{Arg, Command, CommandFactory};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use super::args::Cli;
+use super::args::{CONNECTION, Cli, FILES};
 use super::exit::Exit;
 
 /// Command lines that people type, with what each is for. Tests parse every one.
@@ -15,6 +15,10 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         &[
             ("check keys.yaml", "portkey-sync validate"),
             ("for another program", "portkey-sync validate -f keys/ --format json"),
+            (
+                "may this change go in?",
+                "portkey-sync validate --base-ref origin/main --deny-risk mints-keys,deleted",
+            ),
         ],
     ),
     (
@@ -23,12 +27,15 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
             ("try it without an account", "portkey-sync plan --emulator"),
             ("in CI: 2 if there are changes", "portkey-sync plan --detailed-exitcode"),
             ("one key only", "portkey-sync plan --target payments/checkout"),
+            ("this change apart from drift", "portkey-sync plan --base-ref origin/main"),
+            ("keep it for review and apply", "portkey-sync plan --out plan.json"),
         ],
     ),
     (
         "apply",
         &[
-            ("exactly the plan that was reviewed", "portkey-sync apply --expect-plan 7f3a9c2e41d05b88"),
+            ("what was saved and reviewed", "portkey-sync apply plan.json"),
+            ("the plan with this digest", "portkey-sync apply --expect-plan 7f3a9c2e41d05b88"),
             ("let sinks run gh", "portkey-sync apply --yes --allow-command gh"),
         ],
     ),
@@ -54,11 +61,17 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     (
         "list",
         &[
-            ("who can make keys", "portkey-sync list --can *_api_keys.create"),
+            ("who can make keys", "portkey-sync list --can '*_api_keys.create'"),
             ("what never expires, for a spreadsheet", "portkey-sync list --no-expiry --format csv"),
         ],
     ),
-    ("show", &[("one live key, and what its file says of it", "portkey-sync show payments/checkout")]),
+    (
+        "show",
+        &[
+            ("one live key, and what its file says of it", "portkey-sync show payments/checkout"),
+            ("a saved plan, without any connection", "portkey-sync show plan.json"),
+        ],
+    ),
     (
         "explain",
         &[
@@ -67,6 +80,7 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
             ("a diagnostic", "portkey-sync explain scope-not-for-type"),
             ("an exit code", "portkey-sync explain 3"),
             ("all scopes", "portkey-sync explain scopes"),
+            ("what a key needs for keys.yaml", "portkey-sync explain permissions"),
         ],
     ),
     (
@@ -113,7 +127,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
 ];
 
 /// Files that are read and written.
-const FILES: &[(&str, &str)] = &[
+const PLACES: &[(&str, &str)] = &[
     ("keys.yaml", "the keys file, unless --file names others"),
     (".portkey-sync/", "the work folder, private to its owner; refused if git tracks anything in it"),
     (
@@ -127,14 +141,61 @@ const FILES: &[(&str, &str)] = &[
     (".portkey-sync/emulator.json", "the state of the embedded emulator"),
 ];
 
-/// The command line with an example in the help of each command.
+/// Commands that connect to nothing, with the headings of the options that they have no use for.
+const OFFLINE: &[(&str, &[&str])] = &[
+    ("validate", &[CONNECTION]),
+    ("explain", &[CONNECTION]),
+    ("fmt", &[CONNECTION]),
+    ("schema", &[CONNECTION, FILES]),
+    ("completions", &[CONNECTION, FILES]),
+    ("man", &[CONNECTION, FILES]),
+];
+
+/// Whether the command can talk to a service.
+pub(super) fn connects(name: &str) -> bool {
+    !OFFLINE.iter().any(|(offline, _)| *offline == name)
+}
+
+/// The command line with examples in the help of each command, and without the options that it has no use for.
 pub(super) fn command() -> Command {
-    let mut command = Cli::command();
+    let mut command = Cli::command().after_help(main_help());
+    let global: Vec<Arg> = command.get_arguments().cloned().collect();
+    // What is changed goes to the end, so every command is, in their order.
     for (name, examples) in EXAMPLES {
-        command = command.mut_subcommand(name, |sub| sub.after_help(example_help(examples)));
+        let unused =
+            OFFLINE.iter().find(|(offline, _)| offline == name).map_or(&[][..], |(_, unused)| unused);
+        let is_unused =
+            |argument: &&Arg| argument.get_help_heading().is_some_and(|heading| unused.contains(&heading));
+        let hidden: Vec<Arg> =
+            global.iter().filter(is_unused).map(|argument| argument.clone().hide(true)).collect();
+        command = command.mut_subcommand(name, |sub| sub.after_help(example_help(examples)).args(hidden));
     }
     command
 }
+
+/// Where to start, and what the exit codes say.
+fn main_help() -> String {
+    let mut help =
+        "Start with:  portkey-sync plan --emulator        (an embedded emulator; no account needed)\n\n\
+                    Exit codes:"
+            .to_owned();
+    for exit in Exit::ALL {
+        // By hand: clap would begin the second line of a meaning under its number.
+        let mut line = format!("  {:>3} ", exit.code());
+        for word in exit.meaning().replace('`', "").split(' ') {
+            if line.len() + 1 + word.len() > HELP_WIDTH {
+                help.push_str(&format!("\n{line}"));
+                line = " ".repeat("  130 ".len());
+            }
+            line.push_str(&format!(" {word}"));
+        }
+        help.push_str(&format!("\n{line}"));
+    }
+    help
+}
+
+/// Narrow enough that clap does not wrap it once more on a terminal of the usual width.
+const HELP_WIDTH: usize = 79;
 
 fn example_help(examples: &[(&str, &str)]) -> String {
     let width = examples.iter().map(|(_, line)| line.len()).max().unwrap_or(0);
@@ -149,7 +210,7 @@ fn examples_of(name: &str) -> &'static [(&'static str, &'static str)] {
 
 /// Every page by its file's name: the program's, and one for each command.
 pub(super) fn pages() -> std::io::Result<Vec<(String, Vec<u8>)>> {
-    let mut command = Cli::command().disable_help_subcommand(true);
+    let mut command = command().disable_help_subcommand(true);
     command.build();
     let main = page(&command, EXAMPLES.iter().flat_map(|(_, examples)| examples.iter().take(1)))?;
     let mut pages = vec![main];
@@ -177,7 +238,7 @@ fn page<'e>(
     let mut roff = Roff::new();
     terms(&mut roff, "EXIT STATUS", codes.iter().map(|(code, meaning)| (code.as_str(), meaning.as_str())));
     terms(&mut roff, "ENVIRONMENT", ENVIRONMENT.iter().copied());
-    terms(&mut roff, "FILES", FILES.iter().copied());
+    terms(&mut roff, "FILES", PLACES.iter().copied());
     terms(&mut roff, "EXAMPLES", examples.map(|(what, line)| (*line, *what)));
     if !command.has_subcommands() {
         roff.control("SH", ["SEE ALSO"]);
@@ -281,7 +342,7 @@ mod tests {
         for exit in Exit::ALL {
             writeln!(page, "| {} | {} |", exit.code(), exit.meaning()).unwrap();
         }
-        for (title, rows) in [("Environment", ENVIRONMENT), ("Files", FILES)] {
+        for (title, rows) in [("Environment", ENVIRONMENT), ("Files", PLACES)] {
             write!(page, "\n## {title}\n\n| name | is |\n|---|---|\n").unwrap();
             for (name, meaning) in rows {
                 writeln!(page, "| `{name}` | {meaning} |").unwrap();
@@ -319,7 +380,7 @@ mod tests {
         {
             let line =
                 line.trim_start_matches("source <(").trim_end_matches(" | source").trim_end_matches(')');
-            let matches = command().try_get_matches_from(line.split(' '));
+            let matches = command().try_get_matches_from(line.replace('\'', "").split(' '));
             let matches = matches.unwrap_or_else(|error| panic!("{line}: {error}"));
             assert_eq!(matches.subcommand_name(), Some(*name));
             Cli::from_arg_matches(&matches).unwrap();
@@ -372,10 +433,9 @@ mod tests {
         let help = command().get_after_help().unwrap().to_string();
         for exit in Exit::ALL {
             assert!(readme.contains(&format!("\n| {} | {} |\n", exit.code(), exit.meaning())), "{exit:?}");
-            assert!(
-                help.lines().any(|line| line.trim_start().starts_with(&format!("{}  ", exit.code()))),
-                "{help}"
-            );
+            let words: Vec<&str> = help.split_whitespace().collect();
+            let told = format!("{} {}", exit.code(), exit.meaning().replace('`', ""));
+            assert!(words.join(" ").contains(&told), "{told}: {help}");
         }
     }
 }

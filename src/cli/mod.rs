@@ -14,6 +14,7 @@ mod fmt;
 mod formats;
 mod import;
 mod list;
+mod log;
 mod manual;
 mod output;
 mod permissions;
@@ -24,23 +25,21 @@ mod saved;
 mod session;
 mod show;
 mod show_plan;
+mod usage;
 mod validate;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
-use clap::error::{ContextKind, ContextValue, ErrorKind};
-use tracing_subscriber::EnvFilter;
 
-use args::{Cli, Command, GlobalArgs, LogFormat, RevokeArgs, RotateArgs};
+use args::{Cli, Command, RevokeArgs, RotateArgs};
 pub use exit::Exit;
 use failure::CommandError;
 use formats::OutputFormat;
 use output::Output;
 
 use crate::plan::Asked;
-use crate::render;
 
 /// Runs one command line.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -49,16 +48,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         return if answered { Exit::Done } else { Exit::Failed }.into();
     }
     let parsed = manual::command().try_get_matches_from(&arguments);
-    match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
+    let checked = parsed.and_then(|matches| usage::without_effect(&matches).map_or(Ok(matches), Err));
+    match checked.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => execute(cli).into(),
-        Err(error) => usage(&error, &arguments).into(),
+        Err(error) => usage::wrong(error, &arguments).into(),
     }
 }
 
 fn execute(cli: Cli) -> Exit {
     let Cli { global, command } = cli;
     let output = Output::new(&global);
-    start_log(&global, matches!(command, Command::Emulator(_)));
+    log::start(&global, matches!(command, Command::Emulator(_)));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&CommandError::new(error), OutputFormat::Text, &output),
@@ -86,14 +86,12 @@ fn execute(cli: Cli) -> Exit {
             Command::Plan(args) => planning::run(&global, &args, &output).await,
             Command::Apply(args) => apply::run_saved(global, args, &output).await,
             Command::Rotate(args) => {
-                let RotateArgs { addresses, transition, accept, apply: mut args } = args;
-                args.planning.targets.extend(addresses);
+                let RotateArgs { addresses, transition, accept, apply: args } = args;
                 let asked = if accept { Asked::Accept } else { Asked::Rotate { transition } };
-                apply::run(&global, &args, Some(asked), &output).await
+                apply::run(&global, &args.to(addresses), Some(asked), &output).await
             }
-            Command::Revoke(RevokeArgs { addresses, apply: mut args }) => {
-                args.planning.targets.extend(addresses);
-                apply::run(&global, &args, Some(Asked::Revoke), &output).await
+            Command::Revoke(RevokeArgs { addresses, apply: args }) => {
+                apply::run(&global, &args.to(addresses), Some(Asked::Revoke), &output).await
             }
             Command::Import(args) => import::run(&global, &args, &output).await,
             Command::List(args) => list::run(&global, &args, &output).await,
@@ -120,113 +118,4 @@ fn execute(cli: Cli) -> Exit {
 fn fail(error: &CommandError, format: OutputFormat, output: &Output) -> Exit {
     formats::error(error, format, output);
     error.exit
-}
-
-/// Logs go to standard error and hold no secret: none has a `Display`.
-fn start_log(args: &GlobalArgs, serves: bool) {
-    let level = match args.verbose {
-        // The emulator's log is what it is watched by.
-        0 | 1 if serves && !args.quiet => "portkey_sync=warn,emulator=info",
-        0 | 1 => "portkey_sync=warn",
-        2 => "portkey_sync=debug",
-        _ => "trace",
-    };
-    let filter = EnvFilter::new(level);
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // A second start in one process keeps the first log.
-    match args.log_format {
-        LogFormat::Text if serves => {
-            log.with_ansi(false).without_time().with_level(false).with_target(false).try_init().ok()
-        }
-        LogFormat::Text => log.with_ansi(false).without_time().try_init().ok(),
-        LogFormat::Json => log.json().try_init().ok(),
-    };
-}
-
-/// Words of neighbouring tools, and ours.
-const NEIGHBOURS: &[(&str, &str)] = &[
-    ("diff", "portkey-sync plan"),
-    ("preview", "portkey-sync plan"),
-    ("check", "portkey-sync validate"),
-    ("lint", "portkey-sync validate"),
-    ("sync", "portkey-sync apply"),
-    ("push", "portkey-sync apply"),
-    ("deploy", "portkey-sync apply"),
-    ("dump", "portkey-sync import"),
-    ("pull", "portkey-sync import"),
-    ("export", "portkey-sync import"),
-    ("ls", "portkey-sync list"),
-    ("get", "portkey-sync list"),
-    ("describe", "portkey-sync show"),
-    ("--auto-approve", "--yes"),
-    ("-auto-approve", "--yes"),
-    ("--force", "--yes"),
-    ("--doit", "--yes"),
-    ("--dry-run", "portkey-sync plan"),
-    ("--api-key", "the environment variable PORTKEY_ADMIN_API_KEY, or --api-key-file PATH"),
-    ("--state", "portkey-sync keeps no state file"),
-];
-
-/// Wrong usage: clap's own words, with ours where a neighbour's word was meant.
-fn usage(error: &clap::Error, arguments: &[OsString]) -> Exit {
-    if matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp
-            | ErrorKind::DisplayVersion
-            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-    ) {
-        let shown = error.print();
-        drop(shown);
-        return if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-            Exit::Usage
-        } else {
-            Exit::Done
-        };
-    }
-    let word = [ContextKind::InvalidSubcommand, ContextKind::InvalidArg].into_iter().find_map(|kind| {
-        match error.get(kind) {
-            Some(ContextValue::String(word)) => Some(word.clone()),
-            _ => None,
-        }
-    });
-    let ours = word.as_deref().and_then(|word| {
-        let word = word.split([' ', '=']).next().unwrap_or(word);
-        NEIGHBOURS.iter().find(|(theirs, _)| *theirs == word).map(|(_, ours)| *ours)
-    });
-    let hint = ours.map(|ours| format!("here it is: {ours}"));
-    let asked_for = |format: &str| {
-        arguments.windows(2).any(|pair| {
-            pair.first().is_some_and(|arg| arg == "--format") && pair.last().is_some_and(|arg| arg == format)
-        }) || arguments.iter().any(|argument| *argument == *format!("--format={format}"))
-    };
-    let text = error.to_string();
-    let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-    let possible = match error.get(ContextKind::ValidValue) {
-        Some(ContextValue::Strings(values)) if !values.is_empty() => {
-            Some(format!("possible values: {}", values.join(", ")))
-        }
-        _ => None,
-    };
-    let (hints, exit): (Vec<String>, _) =
-        (hint.iter().cloned().chain(possible).collect(), Exit::Usage.code());
-    if asked_for("json") {
-        write_stdout(&render::json::error("usage", message, &[], &hints, exit));
-    } else if asked_for("jsonl") {
-        write_stdout(&render::json::lines::error("usage", message, &[], &hints, exit));
-    } else {
-        let shown = error.print();
-        drop(shown);
-        if let Some(hint) = hint {
-            write_stderr(&format!("\nhint: {hint}\n"));
-        }
-    }
-    Exit::Usage
-}
-
-fn write_stdout(text: &str) {
-    std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes()).ok();
-}
-
-fn write_stderr(text: &str) {
-    std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes()).ok();
 }

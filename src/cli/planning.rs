@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::desired::Desired;
+use crate::desired::{Desired, DesiredKey};
 use crate::diff::needs_hydration;
 use crate::handoff;
 use crate::live::{Live, Names, RefreshError, RunningKey, hydrate, look_for, refresh};
 use crate::model::{Escrowed, KeyAddress, KeyId, Mask, Target};
 use crate::plan::{Absence, Asked, Contract, Inputs, Intent, Older, Plan, PlanOptions, Prune, plan};
-use crate::render::text::{Mode, PlanContext};
+use crate::render::text::{Extent, Mode, PlanContext};
 use crate::render::{self, Verbosity, markdown};
 use crate::secrets::{Escrow, Identities, Sinks, check_work_folder};
 
@@ -53,12 +53,19 @@ pub(super) async fn run(global: &GlobalArgs, args: &PlanArgs, output: &Output) -
         saved::write(path, &saved::of(global, &args.planning, &desired, &plan))?;
     }
     let next = match &args.out {
-        Some(path) => apply_saved(global, path, &args.planning.allow_commands, &plan),
+        Some(path) => apply_saved(global, path, &args.planning.common.allow_commands, &plan),
         None => next_command(global, &args.planning, &plan),
     };
     let scope_sets = &desired.scope_sets;
     let files = validate::files_name(global);
-    let shown = Shown { scope_sets, files: &files, next_command: Some(next), mode: Mode::Preview };
+    let shown = Shown {
+        scope_sets,
+        files: &files,
+        next_command: Some(next),
+        mode: Mode::Preview,
+        folder: desired.sink_folder(),
+        extent: extent(&args.planning, None),
+    };
     output.data(&told(global, args.format, shown, &plan, output));
     Ok(if plan.needs_a_person() {
         Exit::Refused
@@ -75,6 +82,21 @@ pub(super) struct Shown<'a> {
     pub(super) files: &'a str,
     pub(super) next_command: Option<String>,
     pub(super) mode: Mode,
+    pub(super) folder: &'a Path,
+    pub(super) extent: Extent,
+}
+
+/// How much a plan with these options is about.
+pub(super) fn extent(args: &PlanningArgs, asked: Option<Asked>) -> Extent {
+    let entries = args.targets.iter().collect::<BTreeSet<_>>().len();
+    let named = |by| Extent::Named { entries, by };
+    match asked {
+        Some(Asked::Rotate { .. } | Asked::Accept) => named("rotate"),
+        Some(Asked::Revoke) => named("revoke"),
+        None if entries > 0 => named("--target"),
+        None if args.prune => Extent::EntriesAndRest,
+        None => Extent::Entries,
+    }
 }
 
 /// The plan in a format.
@@ -85,9 +107,9 @@ pub(super) fn told(
     plan: &Plan,
     output: &Output,
 ) -> String {
-    let Shown { scope_sets, files, next_command, mode } = shown;
+    let Shown { scope_sets, files, next_command, mode, folder, extent } = shown;
     let verbosity = if global.verbose > 0 { Verbosity::Verbose } else { Verbosity::Normal };
-    let context = PlanContext { scope_sets, files, verbosity, next_command, mode };
+    let context = PlanContext { scope_sets, files, verbosity, next_command, mode, folder, extent };
     match format {
         PlanFormat::Text => render::text::plan(plan, &context, &output.stdout),
         PlanFormat::Json => render::json::plan(plan),
@@ -103,8 +125,11 @@ fn next_command(global: &GlobalArgs, args: &PlanningArgs, plan: &Plan) -> String
     words.extend(files(global));
     words.extend(policy(global));
     words.extend(options(args));
-    words.extend(allowed(&args.allow_commands, plan));
+    words.extend(allowed(&args.common.allow_commands, plan));
     words.push(format!("--expect-plan {}", plan.digest()));
+    if global.files.iter().any(|file| file.as_os_str() == "-") {
+        words.push("< the same input".to_owned());
+    }
     words.join(" ")
 }
 
@@ -179,7 +204,7 @@ fn options(args: &PlanningArgs) -> Vec<String> {
     if let Some(n) = args.max_deletes {
         words.push(format!("--max-deletes {n}"));
     }
-    if let Some(n) = args.max_changes {
+    if let Some(n) = args.common.max_changes {
         words.push(format!("--max-changes {n}"));
     }
     if let Some(n) = args.max_rotations {
@@ -194,28 +219,28 @@ fn options(args: &PlanningArgs) -> Vec<String> {
     if args.only_changed {
         words.push("--only-changed".to_owned());
     }
-    if !args.deny_risks.is_empty() {
-        let risks: Vec<&str> = args.deny_risks.iter().map(|risk| risk.word()).collect();
+    if !args.common.deny_risks.is_empty() {
+        let risks: Vec<&str> = args.common.deny_risks.iter().map(|risk| risk.word()).collect();
         words.push(format!("--deny-risk {}", risks.join(",")));
     }
-    if args.verify_secrets {
+    if args.common.verify_secrets {
         words.push("--verify-secrets".to_owned());
     }
-    if args.strict_contract {
+    if args.common.strict_contract {
         words.push("--strict-contract".to_owned());
     }
-    if args.assume_complete {
+    if args.common.assume_complete {
         words.push("--assume-complete".to_owned());
     }
-    if let Some(id) = &args.self_id {
+    if let Some(id) = &args.common.self_id {
         words.push(format!("--self {}", quoted(id)));
     }
-    if let Some(path) = &args.age_identity
+    if let Some(path) = &args.common.age_identity
         && std::env::var_os("PORTKEY_SYNC_AGE_IDENTITY").is_none_or(|told| told != *path)
     {
         words.push(format!("--age-identity {}", quoted(&path.display().to_string())));
     }
-    if let Some(path) = &args.secrets_file {
+    if let Some(path) = &args.common.secrets_file {
         words.push(format!("--secrets-file {}", quoted(&path.display().to_string())));
     }
     words
@@ -283,7 +308,7 @@ pub(super) async fn make(
     let slots = escrow(global, args, desired)?.slots();
     let live = read_live(desired, base, &slots, session).await?;
     let slots = possible(slots, live.now);
-    let running = match &args.self_id {
+    let running = match &args.common.self_id {
         Some(id) => RunningKey::told(&live, &session.mask, &KeyId::new(id)).map_err(|error| {
             CommandError::new(error)
                 .code("usage")
@@ -296,19 +321,19 @@ pub(super) async fn make(
         prune: if args.prune { Prune::Delete } else { Prune::List },
         targets,
         max_deletes: args.max_deletes,
-        max_changes: args.max_changes,
-        absence: if args.assume_complete { Absence::Assumed } else { Absence::Proven },
-        contract: if args.strict_contract { Contract::Strict } else { Contract::Tolerant },
-        secrets_file: args.secrets_file.clone(),
+        max_changes: args.common.max_changes,
+        absence: if args.common.assume_complete { Absence::Assumed } else { Absence::Proven },
+        contract: if args.common.strict_contract { Contract::Strict } else { Contract::Tolerant },
+        secrets_file: args.common.secrets_file.clone(),
         max_rotations: args.max_rotations,
         stored: stored(desired),
         slots,
-        prove: args.verify_secrets,
+        prove: args.common.verify_secrets,
         asked,
         coming_up,
         intent,
         as_of,
-        deny_risks: args.deny_risks.iter().copied().collect(),
+        deny_risks: args.common.deny_risks.iter().copied().collect(),
         base: base.cloned(),
         older: if args.only_changed { Older::LeftOut } else { Older::Included },
     };
@@ -330,7 +355,7 @@ pub(super) fn escrow(
     desired: &Desired,
 ) -> Result<Escrow, CommandError> {
     work_folder(global)?;
-    let identities = match &args.age_identity {
+    let identities = match &args.common.age_identity {
         Some(path) => Identities::from_file(path).map_err(|error| {
             let hint = error.hint();
             CommandError::new(error).code("identity").hint(hint)
@@ -365,7 +390,7 @@ fn possible(slots: Vec<Escrowed>, now: Timestamp) -> Vec<Escrowed> {
 /// What the sinks of each key hold, where every one of them can be read. No program is run for this.
 fn stored(desired: &Desired) -> BTreeMap<KeyAddress, Mask> {
     let sinks = Sinks { folder: desired.folder.clone(), ..Sinks::default() };
-    let masks = |key: &crate::desired::DesiredKey| -> Option<Mask> {
+    let masks = |key: &DesiredKey| -> Option<Mask> {
         let deliveries = crate::plan::sinks(desired, key, key.id.as_ref()).ok()?;
         let mut masks = deliveries.iter().map(|delivery| sinks.stored(delivery));
         let first = masks.next()??;
@@ -411,12 +436,18 @@ pub(super) fn refresh_failed(error: RefreshError) -> CommandError {
         .maybe_hint(call)
 }
 
+/// Whether a word is the key's address or a tail of it, with the workspace's alias or what that stands for.
+pub(super) fn is_called(key: &DesiredKey, word: &str) -> bool {
+    let unaliased = KeyAddress { workspace: key.workspace.clone(), ..key.address.clone() };
+    key.address.has_tail(word) || unaliased.has_tail(word)
+}
+
 /// The addresses that `--target` names.
 fn targets(words: &[String], desired: &Desired) -> Result<Option<BTreeSet<KeyAddress>>, CommandError> {
     let mut found = BTreeSet::new();
     for word in words {
         let matching: BTreeSet<_> =
-            desired.keys.iter().map(|key| &key.address).filter(|address| address.has_tail(word)).collect();
+            desired.keys.iter().filter(|key| is_called(key, word)).map(|key| &key.address).collect();
         let exact: Vec<_> = matching.iter().filter(|address| address.to_string() == *word).collect();
         match (matching.len(), exact.as_slice()) {
             (1, _) => found.extend(matching.into_iter().cloned()),
@@ -431,6 +462,7 @@ fn targets(words: &[String], desired: &Desired) -> Result<Option<BTreeSet<KeyAdd
                     .map(|nearest| format!("did you mean `{nearest}`?"));
                 return Err(CommandError::message(format!("no key in the files has the address `{word}`"))
                     .maybe_hint(nearest)
+                    .hint("portkey-sync list --managed has the live keys of the files")
                     .code("usage")
                     .exit(Exit::Usage));
             }

@@ -5,15 +5,21 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::desired::{Desired, DesiredKey, FileArgument, Loaded, Presence, load};
 use crate::emulator::Seed;
-use crate::model::{KeyId, Mark, RotationPolicy, Setting, UsageLimits, UserId, WorkspaceId, address_hash};
+use crate::model::{
+    CommittedSecret, Delivery, KeyId, Mark, RotationPolicy, Secret, Setting, UsageLimits, UserId,
+    WorkspaceId, address_hash,
+};
+use crate::plan;
 use crate::render;
 
+use super::exit::Exit;
 use super::failure::CommandError;
 use super::output::Output;
 
@@ -45,9 +51,29 @@ pub(super) fn seed(path: &Path, output: &Output) -> Result<Seed, CommandError> {
     })
 }
 
+/// Refuses a seed that would not be used, because the emulator goes on from its state: what is planned then is not
+/// what was asked for.
+pub(super) fn check_used(seed: Option<&Path>, state: &Path, remedy: &str) -> Result<(), CommandError> {
+    let Some(seed) = seed.filter(|_| state.exists()) else { return Ok(()) };
+    Err(CommandError::message(format!(
+        "the seed `{}` would not be used: the emulator has a state, `{}`",
+        seed.display(),
+        state.display()
+    ))
+    .hint(remedy)
+    .code("usage")
+    .exit(Exit::Usage))
+}
+
 /// What there would be.
 fn seed_of(desired: &Desired) -> Value {
-    let mut named = Named::default();
+    let mut named = Named {
+        now: Timestamp::now(),
+        workspaces: BTreeMap::new(),
+        users: BTreeMap::new(),
+        configs: BTreeMap::new(),
+        namesakes: BTreeMap::new(),
+    };
     let keys: Vec<&DesiredKey> =
         desired.keys.iter().filter(|key| key.presence == Presence::Present).collect();
     let keys: Vec<Value> = keys.iter().map(|key| named.key(key, desired)).collect();
@@ -65,8 +91,9 @@ fn seed_of(desired: &Desired) -> Value {
 }
 
 /// What the keys name, by what they call it.
-#[derive(Default)]
 struct Named {
+    /// When all had been applied.
+    now: Timestamp,
     workspaces: BTreeMap<String, Value>,
     users: BTreeMap<String, Value>,
     configs: BTreeMap<String, Value>,
@@ -120,7 +147,19 @@ impl Named {
             put("user", email.as_str().into());
         }
         let spec = &key.spec;
-        let mark = mark(key, desired, &id, workspace.as_ref(), user.as_ref());
+        let mut mark = mark(key, desired, &id, workspace.as_ref(), user.as_ref());
+        let sinks = plan::sinks(desired, key, Some(&id)).unwrap_or_default();
+        if !sinks.is_empty() {
+            let secret = format!("rehearsal-{}", derived_id("secret", id.as_str()));
+            put("secret", secret.as_str().into());
+            mark.secret = CommittedSecret::new(&Secret::new(secret).mask(), self.now, None);
+            mark.to = sinks.iter().map(Delivery::hash).collect();
+            mark.id = Some(id.short().to_owned());
+        }
+        // One that is still to come has not been made by any apply.
+        if let Some(at) = key.usage_reset_after.filter(|at| *at <= self.now) {
+            put("last_reset_at", json!(at));
+        }
         let text = spec.description.value().map_or("", String::as_str);
         if mark != Mark::default() {
             put("description", mark.append_to(text).into());

@@ -9,7 +9,7 @@ use crate::plan::{Absence, Contract, Moved, Plan, Prune};
 use crate::render;
 use crate::saved_plan::{FilesMeaning, MAX_BYTES, SavedOptions, SavedPlan, SavedPlanError};
 
-use super::args::{BaseArgs, DEFAULT_FILE, GlobalArgs, PlanningArgs};
+use super::args::{BaseArgs, CommonArgs, DEFAULT_FILE, GlobalArgs, PlanningArgs};
 use super::exit::Exit;
 use super::failure::CommandError;
 use super::planning::plan_again;
@@ -26,18 +26,21 @@ fn options(args: &PlanningArgs) -> SavedOptions {
         targets,
         prune,
         max_deletes,
-        max_changes,
         max_rotations,
-        // Whoever applies says which programs may run.
-        allow_commands: _,
-        verify_secrets,
-        assume_complete,
-        strict_contract,
-        self_id,
-        // What this machine can read.
-        age_identity: _,
-        secrets_file,
-        deny_risks,
+        common:
+            CommonArgs {
+                max_changes,
+                deny_risks,
+                // Whoever applies says which programs may run.
+                allow_commands: _,
+                verify_secrets,
+                assume_complete,
+                strict_contract,
+                self_id,
+                // What this machine can read.
+                age_identity: _,
+                secrets_file,
+            },
         // It tells causes, which are for people.
         base: _,
         only_changed: _,
@@ -70,16 +73,19 @@ pub(super) fn planning(saved: &SavedPlan, args: &PlanningArgs) -> Result<Plannin
         targets,
         prune,
         max_deletes,
-        max_changes,
         max_rotations,
-        allow_commands,
-        verify_secrets,
-        assume_complete,
-        strict_contract,
-        self_id,
-        age_identity,
-        secrets_file,
-        deny_risks,
+        common:
+            CommonArgs {
+                max_changes,
+                deny_risks,
+                allow_commands,
+                verify_secrets,
+                assume_complete,
+                strict_contract,
+                self_id,
+                age_identity,
+                secrets_file,
+            },
         base,
         only_changed,
     } = args;
@@ -124,16 +130,18 @@ pub(super) fn planning(saved: &SavedPlan, args: &PlanningArgs) -> Result<Plannin
         targets,
         prune: prune == Prune::Delete,
         max_deletes: smaller(max_deletes, stricter.0),
-        max_changes: smaller(max_changes, stricter.1),
         max_rotations: smaller(max_rotations, stricter.2),
-        allow_commands: allow_commands.clone(),
-        verify_secrets: prove,
-        assume_complete: absence == Absence::Assumed,
-        strict_contract: contract == Contract::Strict,
-        self_id: self_id.clone(),
-        age_identity: age_identity.clone(),
-        secrets_file,
-        deny_risks,
+        common: CommonArgs {
+            max_changes: smaller(max_changes, stricter.1),
+            deny_risks,
+            allow_commands: allow_commands.clone(),
+            verify_secrets: prove,
+            assume_complete: absence == Absence::Assumed,
+            strict_contract: contract == Contract::Strict,
+            self_id: self_id.clone(),
+            age_identity: age_identity.clone(),
+            secrets_file,
+        },
         base: BaseArgs::default(),
         only_changed: false,
     })
@@ -162,7 +170,13 @@ pub(super) fn write(path: &Path, saved: &SavedPlan) -> Result<(), CommandError> 
             .code("io"));
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut file| {
+    if !folder.is_dir() {
+        let why = std::io::Error::from(std::io::ErrorKind::NotFound);
+        return Err(failed(why).hint(format!("there is no folder `{}`", folder.display())));
+    }
+    // The name that it has until it is whole tells nobody anything.
+    let made = tempfile::NamedTempFile::new_in(folder).map_err(|error| error.kind().into());
+    let written = made.and_then(|mut file| {
         file.write_all(saved.to_json().as_bytes())?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)
@@ -188,17 +202,22 @@ fn may_replace(path: &Path) -> std::io::Result<bool> {
 /// Reads a file that was written by [`write`].
 pub(super) fn read(path: &Path) -> Result<SavedPlan, CommandError> {
     let unreadable = |error: std::io::Error| {
+        let is_absent = error.kind() == std::io::ErrorKind::NotFound;
+        let make = || format!("make one: portkey-sync plan --out {}", path.display());
         CommandError::new(
             anyhow::Error::new(error).context(format!("the saved plan `{}` cannot be read", path.display())),
         )
         .code("io")
+        .maybe_hint(is_absent.then(make))
     };
     let mut bytes = Vec::new();
     File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
     let hint = if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
         "this takes a saved plan; a keys file is named with -f".to_owned()
-    } else {
+    } else if may_replace(path).unwrap_or(false) {
         format!("plan again: portkey-sync plan --out {}", path.display())
+    } else {
+        "a saved plan is made under a name of its own: portkey-sync plan --out NAME.json".to_owned()
     };
     let refused = |code, error: anyhow::Error| {
         CommandError::new(error.context(format!("`{}` is no plan that can be used", path.display())))
@@ -264,7 +283,8 @@ impl Approval<'_> {
         ))
         .code("other-files")
         .refused(render::files_moved(&moved))
-        .hint(self.again(global, args)))
+        .hint(self.again(global, args))
+        .maybe_hint(self.base_again()))
     }
 
     /// Refuses another organisation.
@@ -303,7 +323,8 @@ impl Approval<'_> {
         ))
         .code("other-plan")
         .refused(render::moved(moved))
-        .hint(self.again(global, args));
+        .hint(self.again(global, args))
+        .maybe_hint(self.base_again());
         Err(if moved.is_unapproved() {
             error
         } else {
@@ -311,6 +332,11 @@ impl Approval<'_> {
                 "--expect-plan is all or nothing; without it, what is left of the saved plan is applied",
             )
         })
+    }
+
+    /// A saved plan does not say what its base was, only that it had one.
+    fn base_again(&self) -> Option<&'static str> {
+        self.saved.plan.has_base.then_some("it was made with a base: add the same --base or --base-ref")
     }
 
     fn again(&self, global: &GlobalArgs, args: &PlanningArgs) -> String {

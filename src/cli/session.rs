@@ -60,6 +60,8 @@ impl Session {
             )
         })?;
         let state = args.work_dir.join("emulator.json");
+        let remedy = format!("name another work folder with --work-dir, or delete {}", state.display());
+        rehearsal::check_used(args.seed.as_deref(), &state, &remedy)?;
         let seed = match &args.seed {
             Some(path) => rehearsal::seed(path, output)?,
             None => Seed::from_yaml_str(EXAMPLE_ORGANISATION).map_err(CommandError::new)?,
@@ -76,14 +78,6 @@ impl Session {
         let running = emulator::start(options).await.map_err(|error| {
             CommandError::new(error).hint(format!("delete {} to start over", state.display()))
         })?;
-        if let Some(path) = args.seed.as_ref().filter(|_| running.was_restored()) {
-            output.complain(&format!(
-                "warning: the seed {} was not used, because the emulator's state is there already; delete {} to \
-                 start from the seed\n",
-                path.display(),
-                state.display()
-            ));
-        }
         output.talk(&format!(
             "emulator: this is not Portkey but a rehearsal on this machine, {whose} ({})\n",
             state.display()

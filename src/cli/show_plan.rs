@@ -9,7 +9,8 @@ use super::formats::PlanFormat;
 use super::output::Output;
 use super::planning::{Shown, apply_saved, told};
 use super::saved;
-use crate::render::text::Mode;
+use crate::plan::Prune;
+use crate::render::text::{Extent, Mode};
 use crate::saved_plan::SavedPlan;
 
 pub(super) fn run(
@@ -18,14 +19,30 @@ pub(super) fn run(
     format: PlanFormat,
     output: &Output,
 ) -> Result<Exit, CommandError> {
-    let SavedPlan { tool_version: _, plan, options: _, files } = saved::read(path)?;
+    // To show is to write nothing, which needs no saying.
+    let SavedPlan { tool_version: _, plan, options, files } =
+        saved::read(path).map_err(|error| CommandError { moved: None, ..error })?;
     let names = files.names.join(", ");
+    let first = files.names.first().map_or(Path::new("."), Path::new);
     let shown = Shown {
         scope_sets: &files.scope_sets,
         files: &names,
         next_command: Some(apply_saved(global, path, &[], &plan)),
         mode: Mode::Preview,
+        folder: folder_of(first),
+        extent: match (options.targets.len(), options.prune) {
+            (0, Prune::List) => Extent::Entries,
+            (0, Prune::Delete) => Extent::EntriesAndRest,
+            (entries, Prune::List | Prune::Delete) => Extent::Named { entries, by: "--target" },
+        },
     };
     output.data(&told(global, format, shown, &plan, output));
     Ok(Exit::Done)
+}
+
+/// The folder that the sinks of a keys file lie in, by its name alone: the file need not be here.
+fn folder_of(keys: &Path) -> &Path {
+    let is_file = keys.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+    let folder = if is_file { keys.parent() } else { Some(keys) };
+    folder.filter(|folder| !matches!(folder.to_str(), Some("" | "-"))).unwrap_or(Path::new("."))
 }

@@ -15,6 +15,7 @@ use super::exit::Exit;
 use super::failure::CommandError;
 use super::formats::{self, OutputFormat, ValidateFormat};
 use super::output::Output;
+use super::planning;
 
 pub(super) fn run(global: &GlobalArgs, args: &ValidateArgs, output: &Output) -> Result<Exit, CommandError> {
     let mut loaded = load_files(global);
@@ -135,7 +136,7 @@ pub(super) fn read_for(
 ) -> Option<Desired> {
     let loaded = load_with(&arguments(global), PolicyArgument::Ignored, &mut std::io::stdin().lock());
     let Some(partial) = loaded.partial else { return loaded.desired };
-    let is_wanted = |key: &DesiredKey| targets.iter().any(|target| key.address.has_tail(target));
+    let is_wanted = |key: &DesiredKey| targets.iter().any(|target| planning::is_called(key, target));
     let elsewhere = |diagnostic: &Diagnostic| {
         let Some(label) = &diagnostic.primary else { return false };
         let place = loaded.sources.place(label.span);

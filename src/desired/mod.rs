@@ -87,6 +87,13 @@ pub struct Desired {
     pub complete: bool,
 }
 
+impl Desired {
+    /// The folder that sinks lie in, seen from the working folder.
+    pub fn sink_folder(&self) -> &std::path::Path {
+        self.folder.as_deref().unwrap_or(std::path::Path::new("."))
+    }
+}
+
 /// One key of the file, defaults and template merged in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DesiredKey {

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use globset::{Glob, GlobMatcher};
 use jiff::{SignedDuration, Timestamp};
 
-use super::Holding;
+use super::{Directory, Holding};
+use crate::desired::Desired;
 use crate::diagnostic::nearest;
 use crate::live::Live;
-use crate::model::KeyKind;
+use crate::model::{KeyKind, WorkspaceId};
 use crate::scopes;
 
 /// What all listed keys have in common; of a list with several words, one must fit.
@@ -76,6 +77,57 @@ pub enum ScopePatternError {
     },
 }
 
+/// A word that nothing has: a spelling mistake would look like "there is none".
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnknownWord {
+    /// No workspace.
+    #[error("no workspace is called `{word}`: neither the files nor the service name one")]
+    Workspace {
+        /// As written.
+        word: String,
+        /// What may have been meant.
+        nearest: Option<String>,
+    },
+    /// No status.
+    #[error("no status is called `{word}`: Portkey has none, and no live key")]
+    Status {
+        /// As written.
+        word: String,
+        /// What may have been meant.
+        nearest: Option<String>,
+    },
+    /// No mark's owner; a key of it may still come.
+    #[error("no mark of a live key names the owner `{word}`")]
+    Owner {
+        /// As written.
+        word: String,
+        /// What may have been meant.
+        nearest: Option<String>,
+    },
+}
+
+impl UnknownWord {
+    /// What may have been meant.
+    pub fn nearest(&self) -> Option<&str> {
+        let (Self::Workspace { nearest, .. } | Self::Status { nearest, .. } | Self::Owner { nearest, .. }) =
+            self;
+        nearest.as_deref()
+    }
+
+    /// Whether the question makes no sense, and not only its answer is empty.
+    pub fn is_mistake(&self) -> bool {
+        match self {
+            Self::Workspace { .. } | Self::Status { .. } => true,
+            Self::Owner { .. } => false,
+        }
+    }
+}
+
+/// What `--workspace` calls the keys of no workspace.
+const ORGANISATION: &str = "organisation";
+/// The statuses that Portkey gives a key (portkey-api.md 2.4).
+const STATUSES: [&str; 3] = ["active", "exhausted", "expired"];
+
 impl ScopePattern {
     /// Reads a pattern, and refuses one that fits neither a known scope nor one that a live key has.
     pub fn parse(text: &str, live: &Live) -> Result<Self, ScopePatternError> {
@@ -106,6 +158,50 @@ impl ScopePattern {
 }
 
 impl Filter {
+    /// The words of the question that nothing answers to.
+    pub fn unknown(
+        &self,
+        holdings: &[Holding<'_>],
+        desired: &Desired,
+        directory: &Directory,
+    ) -> Vec<UnknownWord> {
+        let mut workspaces: BTreeSet<&str> = BTreeSet::from([ORGANISATION]);
+        for key in &desired.keys {
+            workspaces.extend(key.address.workspace.as_deref());
+            workspaces.extend(key.workspace.as_deref());
+        }
+        for (id, slug) in &directory.workspaces {
+            workspaces.extend([id.as_str(), slug.as_str()]);
+        }
+        for holding in holdings {
+            workspaces.extend(holding.address.workspace.as_deref());
+            workspaces.extend(holding.slug.as_deref());
+            workspaces.extend(holding.key.workspace.as_ref().map(WorkspaceId::as_str));
+        }
+        let mut statuses = BTreeSet::from(STATUSES);
+        statuses.extend(holdings.iter().map(|holding| holding.key.status.as_str()));
+        let owners: BTreeSet<&str> = holdings.iter().filter_map(Holding::owner).collect();
+
+        let near =
+            |word: &str, known: &BTreeSet<&str>| nearest(word, known.iter().copied()).map(str::to_owned);
+        // UUIDs are the same in either case; names are not.
+        let is_same = |known: &str, word: &str| {
+            known == word || (word.parse::<uuid::Uuid>().is_ok() && known.eq_ignore_ascii_case(word))
+        };
+        let has_workspace = |word: &&String| workspaces.iter().any(|known| is_same(known, word));
+        let mut unknown = Vec::new();
+        for word in self.workspaces.iter().filter(|word| !has_workspace(word)) {
+            unknown.push(UnknownWord::Workspace { word: word.clone(), nearest: near(word, &workspaces) });
+        }
+        for word in self.statuses.iter().filter(|word| !statuses.contains(word.as_str())) {
+            unknown.push(UnknownWord::Status { word: word.clone(), nearest: near(word, &statuses) });
+        }
+        for word in self.owners.iter().filter(|word| !owners.contains(word.as_str())) {
+            unknown.push(UnknownWord::Owner { word: word.clone(), nearest: near(word, &owners) });
+        }
+        unknown
+    }
+
     /// Whether the key is asked for.
     pub fn admits(&self, holding: &Holding<'_>, now: Timestamp) -> bool {
         let Self {

@@ -19,7 +19,7 @@ use crate::live::{Live, LiveKey};
 use crate::model::{KeyAddress, KeyKind, Mark, Mask, UserId, WorkspaceId};
 
 pub use allows::Allows;
-pub use filter::{Filter, Mention, ScopePattern, ScopePatternError};
+pub use filter::{Filter, Mention, ScopePattern, ScopePatternError, UnknownWord};
 pub use sight::{Sight, sight};
 
 /// How things are called that keys name by their ids, as far as the caller may list them.

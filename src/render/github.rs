@@ -4,10 +4,11 @@
 //! people, and as part of a command.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use super::layout::clip;
 use super::markdown::{Because, What, because, headline};
-use super::text::{Mode, PlanContext};
+use super::text::{Extent, Mode, PlanContext};
 use super::words::{self, Explained};
 use super::{Paths, Verbosity, escape};
 use crate::diagnostic::{Diagnostic, Place, Severity, Sources, Span};
@@ -98,6 +99,8 @@ pub fn review(review: &Review, scope_sets: &BTreeMap<String, BTreeSet<String>>, 
         verbosity: Verbosity::Normal,
         next_command: None,
         mode: Mode::Review,
+        folder: Path::new("."),
+        extent: Extent::Entries,
     };
     let mut out = String::new();
     if let Some(refusal) = &review.refusal {

@@ -96,8 +96,48 @@ fn a_change_to_a_keys_file_is_rehearsed_against_the_file_before_it() {
         folder.run(&["plan", "--emulator", "--seed", "main.yaml", "--format", "json"]).expect(0).json();
     assert_eq!(plan["counts"]["changes"], 1, "{plan}");
     assert_eq!(plan["changes"][0]["address"], "prod/full");
-    folder.run(&["apply", "--emulator", "--seed", "main.yaml", "--yes"]).expect(0);
+    folder.run(&["apply", "--emulator", "--yes"]).expect(0);
     folder.run(&["plan", "--emulator", "--detailed-exitcode"]).expect(0);
+}
+
+#[test]
+fn a_seeded_key_has_its_delivered_secret_and_its_reset_behind_it() {
+    let keys = "version: 1
+managed_by: platform
+workspaces: {prod: ws-prod-1a2b3c}
+sinks:
+  vault: {file: 'secrets/{name}'}
+keys:
+  - name: delivered
+    workspace_id: prod
+    scopes: [completions.write]
+    secret: {deliver_to: [vault], rotate_after: 2025-02-01}
+  - name: reset
+    workspace_id: prod
+    scopes: [completions.write]
+    usage_limits: {type: cost, credit_limit: 10}
+    usage_reset_after: 2026-03-01T00:00:00Z
+  - name: later
+    workspace_id: prod
+    scopes: [completions.write]
+    usage_limits: {type: cost, credit_limit: 10}
+    usage_reset_after: 2199-03-01T00:00:00Z
+";
+    let folder = Folder::new();
+    folder.write("main.yaml", keys);
+    folder.write(
+        "keys.yaml",
+        &keys.replace(
+            "credit_limit: 10}\n    usage_reset_after: 2026",
+            "credit_limit: 20}\n    usage_reset_after: 2026",
+        ),
+    );
+    let plan =
+        folder.run(&["plan", "--emulator", "--seed", "main.yaml", "--format", "json"]).expect(0).json();
+    assert_eq!(plan["counts"]["changes"], 1, "{plan:#}");
+    assert_eq!(plan["changes"][0]["address"], "prod/reset");
+    assert_eq!(plan["changes"][0]["action"], "update");
+    assert_eq!(plan["blocked"], serde_json::json!([]));
 }
 
 #[test]
@@ -141,17 +181,21 @@ fn a_keys_file_with_mistakes_is_no_seed_and_says_where_they_are() {
 }
 
 #[test]
-fn a_seed_that_is_not_used_is_told() {
+fn a_seed_that_would_not_be_used_is_wrong_usage() {
     let folder = Folder::new();
     folder.write("keys.yaml", FULL);
     folder.run(&["plan", "--emulator"]);
-    let ended = folder.run(&["plan", "--emulator", "--seed", "keys.yaml"]);
-    ended.says("the seed keys.yaml was not used");
-    ended.says("delete .portkey-sync/emulator.json to start from the seed");
+    let ended = folder.run(&["plan", "--emulator", "--seed", "keys.yaml"]).expect(64);
+    ended.says("the seed `keys.yaml` would not be used");
+    ended.says("another work folder with --work-dir, or delete .portkey-sync/emulator.json");
+    let other = ["plan", "--emulator", "--seed", "keys.yaml", "--work-dir", "other", "--detailed-exitcode"];
+    folder.run(&other).expect(0);
 
     Served::start(&folder, &["--state", "state.json"]).end();
-    let said = Served::start(&folder, &["--state", "state.json", "--seed", "keys.yaml"]).end();
-    assert!(said.contains("add --reset to start from the seed"), "{said}");
+    folder
+        .run(&["emulator", "--listen", "127.0.0.1:0", "--state", "state.json", "--seed", "keys.yaml"])
+        .expect(64)
+        .says("add --reset to start from the seed");
     let said = Served::start(&folder, &["--state", "state.json", "--seed", "keys.yaml", "--reset"]).end();
     assert!(said.contains("2 workspaces, 2 users and 9 keys, kept in state.json"), "{said}");
     let said = Served::start(&folder, &["--state", "state.json"]).end();

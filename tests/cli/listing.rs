@@ -70,6 +70,22 @@ fn words(line: &str) -> Vec<String> {
 const HOSTILE: &str = "prod/ada@example.com/=cmd|' /C calc'!A1";
 
 #[test]
+fn a_misspelt_word_is_not_answered_with_nobody() {
+    let rehearsal = rehearsal();
+    let refused = |args: &[&str], hint: &str| {
+        let ended = rehearsal.run(&[&["list"], args].concat()).expect(64);
+        ended.says(hint);
+    };
+    refused(&["--workspace", "pord"], "did you mean `prod`?");
+    refused(&["--workspace", "WS-PROD-1A2B3C"], "did you mean `ws-prod-1a2b3c`?");
+    refused(&["--status", "Active"], "did you mean `active`?");
+    refused(&["--status", "foo"], "no status is called `foo`");
+    let ended = rehearsal.run(&["list", "--owner", "nobody-of-that-name"]).expect(0);
+    ended.says("warning: no mark of a live key names the owner `nobody-of-that-name`");
+    rehearsal.run(&["list", "--status", "exhausted"]).expect(0);
+}
+
+#[test]
 fn the_auditors_questions_are_answered_by_one_line_each() {
     let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/auditing.md")).unwrap();
     let lines: Vec<&str> = page.lines().filter(|line| line.starts_with("portkey-sync ")).collect();

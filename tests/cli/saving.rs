@@ -455,7 +455,11 @@ fn a_file_that_is_in_doubt_is_refused_and_says_why() {
         rehearsal.forget_requests();
         let (ended, error) = refused(&rehearsal, &[]);
         ended.says(says);
-        ended.says("plan again: portkey-sync plan --out plan.json");
+        // A file that `--out` would not replace is not named there.
+        let is_plan = text.is_empty() || text.starts_with("{\n  \"kind\"");
+        let again =
+            if is_plan { "plan again: portkey-sync plan --out plan.json" } else { "plan --out NAME.json" };
+        ended.says(again);
         assert_eq!(error["code"], code, "{says}");
         assert!(rehearsal.requests().len() <= 1, "nothing is asked of the service");
         rehearsal.run(&["show", "plan.json"]).expect(4).says(says);
@@ -465,8 +469,11 @@ fn a_file_that_is_in_doubt_is_refused_and_says_why() {
     apply(&rehearsal, &[]).expect(4).says("more than 64 MiB");
     fs::remove_file(rehearsal.folder.join("plan.json")).unwrap();
     apply(&rehearsal, &[]).expect(1).says("the saved plan `plan.json` cannot be read");
-    rehearsal.run(&["show", "plan.json"]).expect(1);
-    rehearsal.run(&["plan", "--out", "no/such/folder/plan.json"]).expect(1).says("could not be saved");
+    rehearsal.run(&["show", "plan.json"]).expect(1).says("make one: portkey-sync plan --out plan.json");
+    let ended = rehearsal.run(&["plan", "--out", "no/such/folder/plan.json"]).expect(1);
+    ended.says("could not be saved");
+    ended.says("there is no folder `no/such/folder`");
+    assert!(!ended.said().contains(".tmp"), "{}", ended.said());
     assert!(!rehearsal.folder.exists("no"));
 }
 
@@ -475,11 +482,19 @@ fn a_keys_file_is_not_taken_for_a_plan_and_never_replaced_by_one() {
     let rehearsal = Rehearsal::of(UPDATES);
     let file = rehearsal.folder.read("keys.yaml");
     rehearsal.run(&["apply", "keys.yaml"]).expect(4).says("a keys file is named with -f");
+    rehearsal.run(&["plan", "--out", "keys.yaml"]).expect(64).says("the name of a saved plan ends in .json");
+    for name in ["-", ".", "plan"] {
+        rehearsal.run(&["plan", "--out", name]).expect(64);
+    }
+    rehearsal.folder.write("other.json", "{}");
     rehearsal
-        .run(&["plan", "--out", "keys.yaml"])
+        .run(&["plan", "--out", "other.json"])
         .expect(1)
-        .says("`keys.yaml` is there, and is no saved plan");
-    rehearsal.run(&["plan", "--out", "."]).expect(1).says("`.` is there, and is no saved plan");
+        .says("`other.json` is there, and is no saved plan");
+    let shown = rehearsal.run(&["show", "other.json"]).expect(4);
+    shown.says("portkey-sync plan --out NAME.json");
+    assert!(!shown.said().contains("nothing was written"), "{}", shown.said());
+    fs::remove_file(rehearsal.folder.join("other.json")).unwrap();
     assert_eq!(rehearsal.folder.read("keys.yaml"), file);
     // An earlier plan is replaced, and so is a file that holds nothing.
     rehearsal.folder.write("plan.json", "");

@@ -64,6 +64,70 @@ fn a_word_of_a_neighbours_tool_is_answered_with_ours() {
 }
 
 #[test]
+fn a_command_that_is_told_its_keys_by_name_has_no_option_that_chooses_others() {
+    let folder = Folder::new();
+    for command in ["rotate", "revoke"] {
+        let help = folder.run(&[command, "--help"]).expect(0).stdout;
+        for option in ["--prune", "--max-deletes", "--max-rotations", "--target", "--base", "--only-changed"]
+        {
+            assert!(
+                !help.contains(&format!("{option} ")) && !help.contains(&format!("{option}\n")),
+                "{help}"
+            );
+            folder.run(&[command, "alpha", option, "1"]).expect(64).says(option);
+        }
+        for option in ["--max-changes", "--deny-risk", "--allow-command", "--secrets-file"] {
+            assert!(help.contains(option), "{option}: {help}");
+        }
+    }
+}
+
+#[test]
+fn a_word_in_the_wrong_place_is_answered_with_the_right_one() {
+    let folder = Folder::new();
+    for command in ["validate", "plan", "import"] {
+        folder
+            .run(&[command, "keys.yaml"])
+            .expect(64)
+            .says("hint: a keys file is named with -f: -f keys.yaml");
+    }
+    folder.run(&["plan", "--yes"]).expect(64).says("hint: --yes is for apply, rotate, revoke");
+    folder.run(&["apply", "--at", "+3d"]).expect(64).says("hint: --at is for plan");
+    // Another guess would be worse than none.
+    for args in [&["apply", "--at", "+3d"][..], &["frobnicate"], &["apply", "--auto-approve"]] {
+        let said = folder.run(args).expect(64).said();
+        assert!(!said.contains("similar") && !said.contains("tip:"), "{said}");
+    }
+    let said = folder.run(&["aply"]).expect(64).said();
+    assert!(said.contains("'apply'"), "{said}");
+}
+
+#[test]
+fn an_option_without_effect_is_wrong_usage() {
+    let folder = Folder::new();
+    folder.write("keys.yaml", &format!("{HEAD}{UPDATES}"));
+    for args in [
+        &["plan", "--emulator", "--base-url", "http://127.0.0.1:1"][..],
+        &["--base-url", "http://127.0.0.1:1", "plan", "--emulator"],
+    ] {
+        folder.run(args).expect(64).says("--base-url has no effect with --emulator");
+    }
+    folder.run(&["fmt", "--seed", "x"]).expect(64).says("--seed has no effect on fmt");
+    folder.run(&["validate", "--emulator"]).expect(64).says("--emulator has no effect on validate");
+    // What the environment says, it says to other commands too.
+    let mut command = folder.command(&["validate"]);
+    command.env("PORTKEY_BASE_URL", "http://127.0.0.1:1").env("PORTKEY_SYNC_WORK_DIR", "elsewhere");
+    run(command, "").expect(0);
+    for command in ["validate", "fmt", "explain", "schema", "man", "completions"] {
+        let help = folder.run(&[command, "--help"]).expect(0).stdout;
+        assert!(!help.contains("--emulator") && !help.contains("Connection"), "{help}");
+    }
+    let help = folder.run(&["list", "--help"]).expect(0).stdout;
+    let (own, files) = (help.find("--owner").unwrap(), help.find("Files:").unwrap());
+    assert!(own < files && files < help.find("--policy").unwrap(), "{help}");
+}
+
+#[test]
 fn without_an_api_key_the_variables_are_named() {
     let folder = Folder::new();
     folder.write("keys.yaml", &format!("{HEAD}{UPDATES}"));

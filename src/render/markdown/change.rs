@@ -126,7 +126,10 @@ fn lines(change: &Change, context: &PlanContext<'_>) -> Vec<Line> {
     }
     if let Some(commit) = change.request.commit() {
         lines.extend(
-            commit.deliveries.iter().map(|to| Line::new('+', format!("deliver_to: {}", delivery(to)))),
+            commit
+                .deliveries
+                .iter()
+                .map(|to| Line::new('+', format!("deliver_to: {}", delivery(to, context.folder)))),
         );
     }
     if let Some(reason) = &change.reason {

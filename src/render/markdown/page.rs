@@ -8,7 +8,7 @@ use crate::diagnostic::{Diagnostic, Severity, Sources};
 use crate::model::KeyAddress;
 use crate::plan::{Action, At, Cause, Change, LeftOut, Plan};
 use crate::render::escape;
-use crate::render::text::{Mode, PlanContext, calls_of, delivery, left_out, organisation};
+use crate::render::text::{Extent, Mode, PlanContext, calls_of, delivery, left_out, organisation};
 use crate::render::words::{self, ACTIONS, choose, count, some_of};
 
 /// Rows that are alike are one row from so many on.
@@ -102,8 +102,10 @@ pub(in crate::render) fn because(change: &Change, context: &PlanContext<'_>) -> 
                 At::Usage => What::Sentence("its usage is set to 0".to_owned()),
                 At::Transition => What::Sentence(change::transition(&change.request)),
                 At::Deliveries => {
-                    let targets =
-                        change.request.commit().map(|commit| commit.deliveries.iter().map(delivery));
+                    let targets = change
+                        .request
+                        .commit()
+                        .map(|commit| commit.deliveries.iter().map(|to| delivery(to, context.folder)));
                     What::Values(targets.map(Iterator::collect).unwrap_or_default())
                 }
                 At::Key => {
@@ -347,7 +349,8 @@ impl Page<'_> {
             .filter(|key| key.prunable)
             .map(|key| code(&key.address.to_string()))
             .collect();
-        if !prunable.is_empty() && plan.count(Action::Delete) == 0 {
+        let is_asked = self.context.extent != Extent::Entries || plan.count(Action::Delete) > 0;
+        if !prunable.is_empty() && !is_asked {
             out.push_str(&format!(
                 " With `--prune` {} would be deleted: {}.",
                 count(prunable.len(), "key"),

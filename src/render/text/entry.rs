@@ -1,11 +1,13 @@
 //! One entry of the plan: a mark, a word, names, a place, and what there is to say below.
 
+use std::path::Path;
+
 use super::fields::{Field, Fields};
 use super::{Mode, PlanContext};
 use crate::diagnostic::Place;
 use crate::diff::FieldChange;
 use crate::handoff::TRANSITION;
-use crate::model::Delivery;
+use crate::model::{Delivery, Target};
 use crate::plan::{Action, At, Blocked, Cause, Change, Commit, Reason, Request, Risk, Waiting};
 use crate::render::calls::calls;
 use crate::render::layout::{Role, clip, columns, hanging, pad, paragraph, spaces};
@@ -87,9 +89,25 @@ fn commit(change: &Change) -> Option<&Commit> {
     change.request.commit()
 }
 
-pub(in crate::render) fn delivery(delivery: &Delivery) -> String {
+/// A sink's name and where it puts a secret.
+pub(in crate::render) fn delivery(delivery: &Delivery, folder: &Path) -> String {
     let sink = delivery.sink.as_deref().unwrap_or("--secrets-file");
-    format!("{}: {}", escape(sink), escape(&delivery.target.to_string()))
+    format!("{}: {}", escape(sink), destination(delivery, folder))
+}
+
+/// Where a secret goes, seen from the working folder.
+pub(in crate::render) fn destination(delivery: &Delivery, folder: &Path) -> String {
+    let mut target = delivery.target.clone();
+    match &mut target {
+        Target::File { path, .. } | Target::EnvFile { path, .. }
+            // A file of `--secrets-file` is told from there already.
+            if delivery.sink.is_some() && folder != Path::new(".") =>
+        {
+            *path = folder.join(&*path);
+        }
+        Target::File { .. } | Target::EnvFile { .. } | Target::Command { .. } => {}
+    }
+    escape(&target.to_string())
 }
 
 /// The fields of a change, as they are shown.
@@ -179,11 +197,17 @@ impl Likeness {
 impl Entry {
     /// One change.
     pub(super) fn of_change(change: &Change, context: &PlanContext<'_>, style: &Style) -> Self {
-        let mut entry = Self::titled(change.action, name(&change.address.within_group()));
+        let address = change.address.within_group();
+        // Whole where all is shown, to be copied.
+        let title = match context.verbosity {
+            Verbosity::Normal => name(&address),
+            Verbosity::Verbose => escape(&address),
+        };
+        let mut entry = Self::titled(change.action, title);
         entry.place = right_side(change);
         entry.body.extend(fields(change, context, style).into_iter().map(Line::Field));
         if let Some(commit) = commit(change) {
-            let lines = commit.deliveries.iter().map(delivery).collect();
+            let lines = commit.deliveries.iter().map(|to| delivery(to, context.folder)).collect();
             let field = Field::new("deliver_to", lines).with_risks(risks(change, At::Deliveries));
             entry.body.push(Line::Field(field));
         }

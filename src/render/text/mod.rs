@@ -22,9 +22,11 @@ pub(super) mod tests;
 pub(super) use entry::{RUNNING_KEY, delivery, fields, odd_cause};
 pub(super) use fields::Field;
 pub(super) use plan::{calls_of, left_out, organisation};
+pub use report::EventLayout;
 pub(super) use report::Fates;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use jiff::Timestamp;
 
@@ -51,6 +53,26 @@ pub struct PlanContext<'a> {
     pub next_command: Option<String>,
     /// What comes after it.
     pub mode: Mode,
+    /// The folder that sinks lie in, seen from the working folder; `.` if it is that.
+    pub folder: &'a Path,
+    /// How much of the organisation it is about.
+    pub extent: Extent,
+}
+
+/// How much of the organisation a plan is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Every entry.
+    Entries,
+    /// Also the live keys that no entry means: `--prune`.
+    EntriesAndRest,
+    /// So many entries, which somebody named.
+    Named {
+        /// How many.
+        entries: usize,
+        /// The option or the command that named them.
+        by: &'static str,
+    },
 }
 
 /// What a review does not know about itself.
@@ -94,8 +116,8 @@ pub fn question(plan: &Plan) -> String {
 }
 
 /// What was done: the errors of failed keys, what else needs a person, counts.
-pub fn report(report: &Report, plan: &Plan, exit_code: Option<u8>, style: &Style) -> String {
-    report::draw(report, plan, exit_code, style)
+pub fn report(report: &Report, plan: &Plan, exit_code: Option<u8>, folder: &Path, style: &Style) -> String {
+    report::draw(report, plan, exit_code, folder, style)
 }
 
 /// One line for one finished change, for logs; `None` for events that need no line. `done` counts this one.
@@ -103,10 +125,10 @@ pub fn event_line(
     event: &Event<'_>,
     plan: &Plan,
     done: usize,
-    total: usize,
+    layout: EventLayout,
     style: &Style,
 ) -> Option<String> {
-    report::event_line(event, plan, done, total, style)
+    report::event_line(event, plan, done, layout, style)
 }
 
 /// Live keys, one a line; nothing if there are none.

@@ -13,6 +13,8 @@ const ADDRESSES: usize = 12;
 const MESSAGES: usize = 40;
 /// So many lines are shown; JSON has them all.
 const SHOWN: usize = 200;
+/// So many changes of each kind are named that need not be made any more.
+const GONE: usize = 10;
 
 /// See [`super::refused`].
 pub(super) fn refused(
@@ -76,15 +78,19 @@ pub(super) fn still_holds(made_at: Timestamp, moved: &Moved, plan: &Plan, style:
     };
     let mut out =
         paragraph("", &format!("plan {} of {made_at} still holds: {left}", escape(&moved.reviewed)), style);
-    for Gone { change, why } in &moved.gone {
-        let what = match why {
-            GoneWhy::Done => "already done",
-            GoneWhy::Waits => "waiting",
-            GoneWhy::Blocked => "blocked",
-        };
+    for (why, what) in
+        [(GoneWhy::Done, "already done"), (GoneWhy::Waits, "waiting"), (GoneWhy::Blocked, "blocked")]
+    {
         let lead = pad(&format!("  {what}"), 16);
-        let text = format!("{}: {}", words::action(change.action).1, escape(&change.address.to_string()));
-        out.push_str(&paragraph(&lead, &text, style));
+        let mut gone = moved.gone.iter().filter(|gone| gone.why == why);
+        for Gone { change, why: _ } in gone.by_ref().take(GONE) {
+            let text = format!("{}: {}", words::action(change.action).1, escape(&change.address.to_string()));
+            out.push_str(&paragraph(&lead, &text, style));
+        }
+        let rest = gone.count();
+        if rest > 0 {
+            out.push_str(&paragraph(&lead, &format!("and {rest} more"), style));
+        }
     }
     out
 }

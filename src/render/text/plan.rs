@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::entry::{Entry, Likeness, name};
 use super::errors::explained;
-use super::{Mode, PlanContext};
+use super::{Extent, Mode, PlanContext};
 use crate::model::{KeyAddress, KeyId, OrganisationId};
 use crate::plan::{Action, Change, Coming, LeftOut, Note, Plan, Risk, UnmentionedKey, Waiting, Writes};
 use crate::render::layout::{Role, pad, paragraph};
@@ -149,7 +149,12 @@ impl Page<'_> {
         if self.plan.left_out != LeftOut::default() {
             out.push_str(&paragraph("", &format!("Left out: {}.", left_out(self.plan.left_out)), self.style));
         }
-        if let Some(text) = self.would_prune() {
+        for text in self
+            .not_looked_at()
+            .map(|text| format!("Not looked at: {text}."))
+            .into_iter()
+            .chain(self.would_prune())
+        {
             out.push_str(&paragraph("", &text, self.style));
         }
         let mut coming: Vec<String> = self.plan.waiting.iter().map(|waiting| self.is_due(waiting)).collect();
@@ -300,19 +305,52 @@ impl Page<'_> {
         }
         let mut out = format!("\n{}\n", self.style.paint(Role::Heading, "in no file"));
         for key in keys {
-            let prunable = if key.prunable { "   --prune would delete it" } else { "" };
+            let prunable = match self.context.extent {
+                Extent::Entries if key.prunable => "   --prune would delete it",
+                Extent::Entries | Extent::EntriesAndRest | Extent::Named { .. } => "",
+            };
             let text = format!("{}{prunable}", escape(key.id.as_str()));
-            out.push_str(&paragraph(&pad(&format!("  {}  ", address(&key.address)), 42), &text, self.style));
+            let address = escape(&key.address.to_string());
+            out.push_str(&paragraph(&pad(&format!("  {address}  "), 42), &text, self.style));
         }
         out
     }
 
+    /// What `--prune` is about, if it is not being done.
     fn would_prune(&self) -> Option<String> {
-        let prunable: Vec<String> =
-            self.left_alone().iter().filter(|key| key.prunable).map(|key| address(&key.address)).collect();
-        (!prunable.is_empty()).then(|| {
-            format!("--prune would delete {}: {}", count(prunable.len(), "key"), prunable.join(", "))
-        })
+        let prunable: Vec<String> = self
+            .left_alone()
+            .iter()
+            .filter(|key| key.prunable)
+            .map(|key| escape(&key.address.to_string()))
+            .collect();
+        let keys = count(prunable.len(), "key");
+        match self.context.extent {
+            _ if prunable.is_empty() => None,
+            // It was asked for, and is kept back because it is drift.
+            Extent::EntriesAndRest if self.plan.left_out == LeftOut::default() => None,
+            Extent::EntriesAndRest => {
+                Some(format!("left out by --only-changed: {} by --prune", count(prunable.len(), "deletion")))
+            }
+            Extent::Entries if self.verbose() => Some(format!("--prune would delete {keys} of these")),
+            Extent::Entries if prunable.len() > FIRST_NAMES + 1 => {
+                Some(format!("--prune would delete {keys}: {} (-v)", some_of(&prunable, FIRST_NAMES)))
+            }
+            Extent::Entries => Some(format!("--prune would delete {keys}: {}", prunable.join(", "))),
+            // Only what was named is talked about.
+            Extent::Named { .. } => None,
+        }
+    }
+
+    /// The entries that nobody named: nothing is known of them.
+    fn not_looked_at(&self) -> Option<String> {
+        match self.context.extent {
+            Extent::Entries | Extent::EntriesAndRest => None,
+            Extent::Named { entries, by } => {
+                let rest = self.plan.declared.saturating_sub(entries);
+                (rest > 0).then(|| format!("{rest} {} ({by})", choose(rest, "entry", "entries")))
+            }
+        }
     }
 
     fn notes(&self) -> String {
@@ -358,13 +396,20 @@ impl Page<'_> {
             let writes = plan.writes();
             rows.push((count(writes.total(), "write"), calls_of(writes)));
         }
-        let mut alone = format!("{} as declared", are(plan.in_sync, "key"));
+        let mut alone = Vec::new();
+        let not_looked_at = self.not_looked_at();
+        if plan.in_sync > 0 || not_looked_at.is_none() {
+            alone.push(format!("{} as declared", are(plan.in_sync, "key")));
+        }
         let unmentioned = self.left_alone().len();
         if unmentioned > 0 {
             let list = if self.verbose() { "" } else { " (-v lists them)" };
-            alone.push_str(&format!("; {} in no file{list}", are(unmentioned, "live key")));
+            alone.push(format!("{} in no file{list}", are(unmentioned, "live key")));
         }
-        rows.push(("left alone".to_owned(), alone));
+        if !alone.is_empty() {
+            rows.push(("left alone".to_owned(), alone.join("; ")));
+        }
+        rows.extend(not_looked_at.map(|text| ("not looked at".to_owned(), text)));
         if let Some(text) = self.would_prune() {
             rows.push((String::new(), text));
         }

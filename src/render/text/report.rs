@@ -1,7 +1,9 @@
 //! What an apply did: lines while it runs, and the account at its end.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
+use super::entry::destination;
 use super::errors::{failure, hint_lines};
 use super::plan::address;
 use crate::model::KeyAddress;
@@ -14,14 +16,32 @@ use crate::report::{ChangeReport, Event, Failure, NotAttempted, Outcome, Repair,
 /// So many names are said where many keys share one fate.
 const NAMES: usize = 10;
 
+/// The columns of the lines of one run.
+#[derive(Clone, Copy, Debug)]
+pub struct EventLayout {
+    /// How many changes there are.
+    total: usize,
+    /// Of their addresses.
+    widest: usize,
+}
+
+impl EventLayout {
+    /// For the changes of this plan.
+    pub fn of(plan: &Plan) -> Self {
+        let widths = plan.changes.iter().map(|change| columns(&address(&change.address)));
+        Self { total: plan.changes.len(), widest: widths.max().unwrap_or(0).max(28) }
+    }
+}
+
 /// See [`super::event_line`].
 pub(super) fn event_line(
     event: &Event<'_>,
     plan: &Plan,
     done: usize,
-    total: usize,
+    layout: EventLayout,
     style: &Style,
 ) -> Option<String> {
+    let EventLayout { total, widest } = layout;
     let progress = |word: &str, role: Option<Role>| {
         let label = format!("{done}/{total} {word}");
         let painted = role.map_or_else(|| label.clone(), |role| style.paint(role, &label));
@@ -29,11 +49,7 @@ pub(super) fn event_line(
     };
     match event {
         Event::Started { .. } => None,
-        Event::Verifying { open } => Some(format!(
-            "reading back   {} {} not confirmed yet",
-            count(*open, "change"),
-            choose(*open, "is", "are")
-        )),
+        Event::Verifying { open } => Some(format!("reading back   {}", count(*open, "change"))),
         Event::Finished { report } => {
             let (word, role, text) = match &report.outcome {
                 Outcome::Done => ("done", None, done_as(report, plan)),
@@ -53,7 +69,7 @@ pub(super) fn event_line(
                 Outcome::NotAttempted(_) => String::new(),
                 _ => elapsed(report.elapsed),
             };
-            let mut line = format!("{} {}", progress(word, role), pad(&address(&report.address), 28));
+            let mut line = format!("{} {}", progress(word, role), pad(&address(&report.address), widest));
             line.push_str("  ");
             line.push_str(&pad(&escape(&text), 40));
             line.push_str(&format!("  {}{time}", " ".repeat(8_usize.saturating_sub(columns(&time)))));
@@ -105,7 +121,13 @@ fn changed_fields(change: &Change) -> Vec<&'static str> {
 }
 
 /// See [`super::report`].
-pub(super) fn draw(report: &Report, plan: &Plan, exit_code: Option<u8>, style: &Style) -> String {
+pub(super) fn draw(
+    report: &Report,
+    plan: &Plan,
+    exit_code: Option<u8>,
+    folder: &Path,
+    style: &Style,
+) -> String {
     let mut parts = vec![
         failures(report, style),
         moved(report, style),
@@ -122,7 +144,7 @@ pub(super) fn draw(report: &Report, plan: &Plan, exit_code: Option<u8>, style: &
             style,
         ));
     }
-    parts.push(ending(report, plan, exit_code, style));
+    parts.push(ending(report, plan, exit_code, folder, style));
     parts.retain(|part| !part.is_empty());
     parts.join("\n")
 }
@@ -302,7 +324,7 @@ impl Fates {
     }
 }
 
-fn ending(report: &Report, plan: &Plan, exit_code: Option<u8>, style: &Style) -> String {
+fn ending(report: &Report, plan: &Plan, exit_code: Option<u8>, folder: &Path, style: &Style) -> String {
     let mut out = String::new();
     if report.succeeded() {
         let confirmed =
@@ -320,7 +342,7 @@ fn ending(report: &Report, plan: &Plan, exit_code: Option<u8>, style: &Style) ->
             count(report.writes(), "write")
         );
         out.push_str(&paragraph("", &text, style));
-        out.push_str(&deliveries(report, style));
+        out.push_str(&deliveries(report, folder, style));
         // What was tried went well; what was not tried is why the run does not end with 0.
         let blocked = plan.blocked.len();
         if blocked > 0 {
@@ -337,7 +359,7 @@ fn ending(report: &Report, plan: &Plan, exit_code: Option<u8>, style: &Style) ->
         }
         return out;
     }
-    out.push_str(&deliveries(report, style));
+    out.push_str(&deliveries(report, folder, style));
     if report.interrupted {
         out.push_str("interrupted; the calls that were in flight were finished first\n");
     }
@@ -375,7 +397,7 @@ fn code(exit_code: Option<u8>) -> String {
     exit_code.map_or_else(String::new, |code| format!(" (exit code {code})"))
 }
 
-fn deliveries(report: &Report, style: &Style) -> String {
+fn deliveries(report: &Report, folder: &Path, style: &Style) -> String {
     let with_secret: Vec<&ChangeReport> =
         report.changes.iter().filter(|change| !change.delivered.is_empty()).collect();
     if with_secret.is_empty() {
@@ -384,10 +406,10 @@ fn deliveries(report: &Report, style: &Style) -> String {
     let mut targets: Vec<String> = with_secret
         .iter()
         .flat_map(|change| &change.delivered)
-        .map(|delivery| delivery.target.to_string())
+        .map(|delivery| destination(delivery, folder))
         .collect();
     targets.sort();
     targets.dedup();
     let text = format!("{} delivered to {}.", count(with_secret.len(), "secret"), some_of(&targets, NAMES));
-    paragraph("", &escape(&text), style)
+    paragraph("", &text, style)
 }

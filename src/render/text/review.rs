@@ -1,8 +1,10 @@
 //! What a change of the files does, as far as the files alone can say.
 
+use std::path::Path;
+
 use super::errors::explained;
 use super::plan::{address, counts_of, entries, risks_of};
-use super::{Mode, PlanContext, ReviewContext};
+use super::{Extent, Mode, PlanContext, ReviewContext};
 use crate::plan::{Beside, Review};
 use crate::render::layout::{Role, pad, paragraph};
 use crate::render::words::{self, choose, count};
@@ -20,6 +22,8 @@ pub(super) fn draw(review: &Review, context: &ReviewContext<'_>, style: &Style) 
         verbosity: context.verbosity,
         next_command: None,
         mode: Mode::Review,
+        folder: Path::new("."),
+        extent: Extent::Entries,
     };
     let (files, base) = (escape(context.files), escape(context.base));
     let mut out = String::new();

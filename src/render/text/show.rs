@@ -61,7 +61,7 @@ impl Page<'_> {
             out.push_str(&self.row("created", &format!("{at}{automatically}")));
         }
         if let Some(at) = key.last_updated_at {
-            out.push_str(&self.row("last changed", &format!("{at}, by anybody")));
+            out.push_str(&self.row("last changed", &format!("{at} (by whom is not told)")));
         }
         out
     }

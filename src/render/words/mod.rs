@@ -296,6 +296,19 @@ pub(super) fn between(from: Timestamp, to: Timestamp) -> String {
     }
 }
 
+/// How long, in its two largest units: `45 s`, `12 min 5 s`, `4 days 17 h`.
+pub(super) fn length(seconds: u64) -> String {
+    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
+    let whole_days = || count(usize::try_from(days).unwrap_or(usize::MAX), "day");
+    let (large, rest, unit) = match seconds {
+        0..60 => return format!("{seconds} s"),
+        60..3_600 => (format!("{minutes} min"), seconds % 60, "s"),
+        3_600..86_400 => (format!("{hours} h"), minutes % 60, "min"),
+        _ => (whole_days(), hours % 24, "h"),
+    };
+    if rest == 0 { large } else { format!("{large} {rest} {unit}") }
+}
+
 /// `at keys.yaml:27`, or the best that can be said without a place.
 fn at(place: Option<&Place>) -> String {
     place.map_or_else(|| "in its entry".to_owned(), |place| format!("at {place}"))
@@ -326,6 +339,17 @@ mod tests {
         assert_eq!(elapsed(Duration::from_millis(96)), "96 ms");
         assert_eq!(elapsed(Duration::from_millis(1_850)), "1.8 s");
         assert_eq!(elapsed(Duration::from_secs(125)), "2 min 5 s");
+        let lengths = [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (725, "12 min 5 s"),
+            (3_600, "1 h"),
+            (5_400, "1 h 30 min"),
+        ];
+        for (seconds, said) in lengths.into_iter().chain([(86_400, "1 day"), (408_425, "4 days 17 h")]) {
+            assert_eq!(length(seconds), said);
+        }
         assert_eq!(span_ms(1_800_000), "30m");
         assert_eq!(span_ms(86_400_000), "24h");
         assert_eq!(span_ms(90 * 86_400_000), "90d");

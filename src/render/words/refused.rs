@@ -183,8 +183,8 @@ pub(in crate::render) fn note(note: &Note) -> Explained {
         Note::ClockSkew { seconds } => Explained::new(
             "clock-skew",
             format!(
-                "this machine's clock is {} s {} the server's; the plan goes by the server's",
-                seconds.unsigned_abs(),
+                "this machine's clock is {} {} the server's; the plan goes by the server's",
+                super::length(seconds.unsigned_abs()),
                 if *seconds > 0 { "behind" } else { "ahead of" }
             ),
         ),

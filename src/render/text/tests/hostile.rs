@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::json;
 
@@ -120,10 +121,10 @@ fn hostile_errors_cannot_either() {
     report.changes[0].outcome = Outcome::Failed(failure.clone());
     report.changes[1].outcome = Outcome::Moved { what: EVIL.to_owned() };
     report.verification_error = Some(EVIL.to_owned());
-    assert_harmless(&text::report(&report, &plan, Some(3), &PLAIN));
+    assert_harmless(&text::report(&report, &plan, Some(3), Path::new("."), &PLAIN));
     for change in &report.changes {
         let event = Event::Finished { report: change };
-        let line = text::event_line(&event, &plan, 1, 9, &PLAIN).unwrap();
+        let line = text::event_line(&event, &plan, 1, text::EventLayout::of(&plan), &PLAIN).unwrap();
         assert!(!line.contains('\n'), "{line:?}");
         assert_harmless(&line);
     }

@@ -2,6 +2,7 @@
 
 mod coming;
 mod diagnostics;
+mod extent;
 pub(in crate::render) mod hostile;
 mod moved;
 mod plan;

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use crate::plan::Plan;
 use crate::render::Style;
 use crate::render::samples::*;
@@ -7,7 +9,7 @@ use crate::report::Event;
 #[test]
 fn a_run_without_trouble_ends_in_two_lines() {
     let plan = Plan { blocked: Vec::new(), ..story() };
-    insta::assert_snapshot!(text::report(&report(&plan), &plan, Some(0), &PLAIN), @"
+    insta::assert_snapshot!(text::report(&report(&plan), &plan, Some(0), Path::new("."), &PLAIN), @"
     Done in 3.1 s: 9 changes, 10 writes, all confirmed by reading back.
     2 secrets delivered to secrets/ws-payments/checkout-eu, secrets/ws-payments/ledger-batch.
     ");
@@ -16,7 +18,7 @@ fn a_run_without_trouble_ends_in_two_lines() {
 #[test]
 fn a_run_that_left_something_to_a_person_says_so_beside_its_exit_code() {
     let plan = story();
-    insta::assert_snapshot!(text::report(&report(&plan), &plan, Some(3), &PLAIN), @"
+    insta::assert_snapshot!(text::report(&report(&plan), &plan, Some(3), Path::new("."), &PLAIN), @"
     Done in 3.1 s: 9 changes, 10 writes, all confirmed by reading back.
     2 secrets delivered to secrets/ws-payments/checkout-eu, secrets/ws-payments/ledger-batch.
     1 key is blocked and needs a person: ws-research/gateway-probe (exit code 3)
@@ -29,7 +31,7 @@ fn a_run_with_every_trouble_says_each_of_them() {
     let mut report = mixed_report(&plan);
     report.interrupted = true;
     report.verification_error = Some("GET /api-keys: connection reset".to_owned());
-    insta::assert_snapshot!(text::report(&report, &plan, Some(3), &PLAIN), @"
+    insta::assert_snapshot!(text::report(&report, &plan, Some(3), Path::new("."), &PLAIN), @"
     error: 2 keys: the key was not updated
       caused by: PUT /api-keys/183f answered 403 (AB03): forbidden
 
@@ -80,7 +82,9 @@ fn each_finished_change_is_one_line_in_a_log() {
     let lines: Vec<String> = [report(&plan), mixed_report(&plan)]
         .iter()
         .flat_map(|report| report.changes.iter().enumerate())
-        .filter_map(|(n, report)| text::event_line(&Event::Finished { report }, &plan, n + 1, 9, &PLAIN))
+        .filter_map(|(n, report)| {
+            text::event_line(&Event::Finished { report }, &plan, n + 1, text::EventLayout::of(&plan), &PLAIN)
+        })
         .collect();
     insta::assert_snapshot!(lines.join("\n"), @"
     1/9 done      organisation/backstage        adopted                                      96 ms
@@ -108,8 +112,8 @@ fn each_finished_change_is_one_line_in_a_log() {
 fn reading_back_is_said_and_starting_is_not() {
     let plan = story();
     let started = Event::Started { address: &plan.changes[0].address, action: plan.changes[0].action };
-    assert_eq!(text::event_line(&started, &plan, 0, 9, &PLAIN), None);
-    insta::assert_snapshot!(text::event_line(&Event::Verifying { open: 2 }, &plan, 9, 9, &PLAIN).unwrap(), @"reading back   2 changes are not confirmed yet");
+    assert_eq!(text::event_line(&started, &plan, 0, text::EventLayout::of(&plan), &PLAIN), None);
+    insta::assert_snapshot!(text::event_line(&Event::Verifying { open: 2 }, &plan, 9, text::EventLayout::of(&plan), &PLAIN).unwrap(), @"reading back   2 changes are not confirmed yet");
 }
 
 #[test]
@@ -118,9 +122,15 @@ fn colour_changes_nothing_but_colour() {
     let report = mixed_report(&plan);
     let [plain, coloured] = [false, true].map(|color| {
         let style = Style { color, width: 80 };
-        let mut all = text::report(&report, &plan, Some(3), &style);
+        let mut all = text::report(&report, &plan, Some(3), Path::new("."), &style);
         for change in &report.changes {
-            all.extend(text::event_line(&Event::Finished { report: change }, &plan, 1, 9, &style));
+            all.extend(text::event_line(
+                &Event::Finished { report: change },
+                &plan,
+                1,
+                text::EventLayout::of(&plan),
+                &style,
+            ));
         }
         all
     });
