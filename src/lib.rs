@@ -16,6 +16,7 @@ pub mod diagnostic;
 pub mod diff;
 pub mod emulator;
 mod escape;
+mod git;
 pub mod handoff;
 pub mod import;
 pub mod inventory;

@@ -107,6 +107,7 @@ async fn run_with(
     session: &Session,
 ) -> Result<Exit, CommandError> {
     let format = args.format;
+    planning::work_folder(global)?;
     // Before the plan: what an earlier run left is looked at, and finished, by one run at a time.
     let _lock = WorkLock::take(&global.work_dir).map_err(lock_failed)?;
     Escrow::at(&global.work_dir).sweep();

@@ -129,12 +129,15 @@ const ENVIRONMENT: &[(&str, &str)] = &[
 /// Files that are read and written.
 const PLACES: &[(&str, &str)] = &[
     ("keys.yaml", "the keys file, unless --file names others"),
-    (".portkey-sync/", "the work folder, private to its owner"),
+    (".portkey-sync/", "the work folder, private to its owner; refused if git tracks anything in it"),
     (
         ".portkey-sync/escrow/",
         "new secrets that are not delivered yet; do not delete one that is named in a report",
     ),
-    (".portkey-sync/journal.jsonl", "what was done about secrets, without the secrets"),
+    (
+        ".portkey-sync/journal.jsonl",
+        "what was done about secrets, without the secrets; the escrow's secrets are used only with it",
+    ),
     (".portkey-sync/emulator.json", "the state of the embedded emulator"),
 ];
 

@@ -7,12 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::desired::{Desired, DesiredKey};
 use crate::diff::needs_hydration;
+use crate::handoff;
 use crate::live::{Live, Names, RefreshError, RunningKey, hydrate, look_for, refresh};
 use crate::model::{Escrowed, KeyAddress, KeyId, Mask, Target};
 use crate::plan::{Absence, Asked, Contract, Inputs, Intent, Older, Plan, PlanOptions, Prune, plan};
 use crate::render::text::{Extent, Mode, PlanContext};
 use crate::render::{self, Verbosity, markdown};
-use crate::secrets::{Escrow, Identities, Sinks};
+use crate::secrets::{Escrow, Identities, Sinks, check_work_folder};
 
 use super::args::{
     DEFAULT_BASE_URL, DEFAULT_FILE, DEFAULT_WORK_DIR, GlobalArgs, Moment, PlanArgs, PlanningArgs,
@@ -306,6 +307,7 @@ pub(super) async fn make(
     let Purpose { asked, intent, at, coming_up, as_of } = purpose;
     let slots = escrow(global, args, desired)?.slots();
     let live = read_live(desired, base, &slots, session).await?;
+    let slots = possible(slots, live.now);
     let running = match &args.common.self_id {
         Some(id) => RunningKey::told(&live, &session.mask, &KeyId::new(id)).map_err(|error| {
             CommandError::new(error)
@@ -352,6 +354,7 @@ pub(super) fn escrow(
     args: &PlanningArgs,
     desired: &Desired,
 ) -> Result<Escrow, CommandError> {
+    work_folder(global)?;
     let identities = match &args.common.age_identity {
         Some(path) => Identities::from_file(path).map_err(|error| {
             let hint = error.hint();
@@ -360,6 +363,28 @@ pub(super) fn escrow(
         None => Identities::default(),
     };
     Ok(Escrow::at(&global.work_dir).sealed_to(&desired.escrow_recipients).read_with(identities))
+}
+
+/// Refuses a work folder that came with the repository.
+pub(super) fn work_folder(global: &GlobalArgs) -> Result<(), CommandError> {
+    check_work_folder(&global.work_dir).map_err(|error| {
+        let hint = error.hint();
+        CommandError::new(error).code("work-folder").hint(hint).exit(Exit::Refused)
+    })
+}
+
+/// The slots without those from the future, which no run can have made.
+fn possible(slots: Vec<Escrowed>, now: Timestamp) -> Vec<Escrowed> {
+    let (possible, others): (Vec<_>, Vec<_>) =
+        slots.into_iter().partition(|slot| handoff::is_possible(slot, now));
+    for slot in others {
+        tracing::warn!(
+            nonce = %slot.nonce,
+            sent_at = %slot.sent_at,
+            "this slot of the escrow is not used: its request is later than the service's clock"
+        );
+    }
+    possible
 }
 
 /// What the sinks of each key hold, where every one of them can be read. No program is run for this.

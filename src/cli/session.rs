@@ -10,7 +10,7 @@ use crate::secrets::make_work_folder;
 use super::args::GlobalArgs;
 use super::failure::CommandError;
 use super::output::Output;
-use super::rehearsal;
+use super::{planning, rehearsal};
 
 /// The organisation of the quickstart.
 const EXAMPLE_ORGANISATION: &str = include_str!("../../examples/organisation.yaml");
@@ -52,6 +52,7 @@ impl Session {
     }
 
     async fn open_emulator(args: &GlobalArgs, output: &Output) -> Result<Self, CommandError> {
+        planning::work_folder(args)?;
         make_work_folder(&args.work_dir).map_err(|error| {
             CommandError::new(
                 anyhow::Error::new(error)

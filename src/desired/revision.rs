@@ -1,33 +1,20 @@
 //! Keys files as a revision of a git repository has them.
 //!
 //! A pull request is not trusted: nothing is checked out and no hook, filter, pager or helper runs. Git is asked for
-//! names and contents only, with the configuration that could make it start a program or reach the network turned
-//! off, and with none of the `GIT_…` variables that could point it elsewhere.
+//! names and contents only, in the way of [`crate::git`].
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use super::storage::{Kind, Storage};
+use crate::git;
 
 /// How much one answer of git may hold.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
 /// How many links may lead to one file.
 const MAX_LINKS: usize = 10;
-
-/// Turned off, whatever the repository's own configuration says.
-const SETTINGS: [&str; 7] = [
-    "core.fsmonitor=false",
-    "core.hooksPath=/dev/null",
-    "core.pager=cat",
-    "core.askPass=",
-    "credential.helper=",
-    "protocol.allow=never",
-    // A folder of the pull request that looks like a repository is none.
-    "safe.bareRepository=explicit",
-];
 
 /// Why a revision cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +99,7 @@ impl RevisionError {
 /// One revision's files.
 #[derive(Debug)]
 pub struct Revision {
+    /// The program.
     git: PathBuf,
     /// The repository's folder, links resolved.
     root: PathBuf,
@@ -130,12 +118,12 @@ struct Blob {
 impl Revision {
     /// Looks up a revision of the repository that holds `folder`, and what files it has.
     pub fn open(name: &str, folder: &Path) -> Result<Self, RevisionError> {
-        let git = find_git().ok_or(RevisionError::NoGit)?;
+        let program = git::program().ok_or(RevisionError::NoGit)?;
         let bad = name.is_empty() || name.starts_with('-') || name.chars().any(char::is_control);
         if bad {
             return Err(RevisionError::BadName { rev: name.to_owned() });
         }
-        let ask = |args: &[&str]| run(&git, folder, args);
+        let ask = |args: &[&str]| run(&program, folder, args);
         let root = ask(&["rev-parse", "--show-toplevel"]).map_err(|error| match error {
             RevisionError::Failed { said, .. } => {
                 RevisionError::NoRepository { folder: folder.display().to_string(), said }
@@ -144,7 +132,7 @@ impl Revision {
         })?;
         let root = PathBuf::from(line(&root));
         let root = std::fs::canonicalize(&root).unwrap_or(root);
-        let named = references(name, &git, folder);
+        let named = references(name, &program, folder);
         if named.len() > 1 {
             return Err(RevisionError::Ambiguous { rev: name.to_owned(), named });
         }
@@ -155,7 +143,7 @@ impl Revision {
             return Err(RevisionError::NoRevision { rev: name.to_owned(), shallow });
         };
         let tree = ask(&["ls-tree", "-r", "-z", "--full-tree", "--end-of-options", &line(&commit)])?;
-        Ok(Self { files: entries(&tree), git, root, name: name.to_owned() })
+        Ok(Self { files: entries(&tree), git: program, root, name: name.to_owned() })
     }
 
     /// A path as the caller wrote it, beneath the repository's root; none if it lies elsewhere.
@@ -301,56 +289,37 @@ fn line(answer: &[u8]) -> String {
     String::from_utf8_lossy(answer).trim_end_matches(['\n', '\r']).to_owned()
 }
 
-/// Only from absolute folders of the `PATH`: never a program that the pull request brought along.
-fn find_git() -> Option<PathBuf> {
-    let name = if cfg!(windows) { "git.exe" } else { "git" };
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .filter(|folder| folder.is_absolute())
-        .map(|folder| folder.join(name))
-        .find(|git| git.is_file())
-}
-
 /// The references that bear a name. Git prefers a tag to a branch, so a tag could stand in for the base.
-fn references(name: &str, git: &Path, folder: &Path) -> Vec<String> {
+fn references(name: &str, program: &Path, folder: &Path) -> Vec<String> {
     let full: Vec<String> =
         ["tags", "heads", "remotes"].iter().map(|kind| format!("refs/{kind}/{name}")).collect();
     let mut args = vec!["for-each-ref", "--format=%(refname)", "--"];
     args.extend(full.iter().map(String::as_str));
-    let said = run(git, folder, &args).unwrap_or_default();
+    let said = run(program, folder, &args).unwrap_or_default();
     let said = String::from_utf8_lossy(&said).into_owned();
     said.lines().filter(|line| full.iter().any(|name| name == line)).map(str::to_owned).collect()
 }
 
-fn run(git: &Path, folder: &Path, args: &[&str]) -> Result<Vec<u8>, RevisionError> {
-    limited(git, folder, args, MAX_BYTES)?.ok_or_else(|| RevisionError::Failed {
+fn run(program: &Path, folder: &Path, args: &[&str]) -> Result<Vec<u8>, RevisionError> {
+    limited(program, folder, args, MAX_BYTES)?.ok_or_else(|| RevisionError::Failed {
         command: args.first().copied().unwrap_or_default().to_owned(),
         said: "it answered more than 64 MiB".to_owned(),
     })
 }
 
 /// What git answers, or nothing if that is more than the limit.
-fn limited(git: &Path, folder: &Path, args: &[&str], limit: u64) -> Result<Option<Vec<u8>>, RevisionError> {
+fn limited(
+    program: &Path,
+    folder: &Path,
+    args: &[&str],
+    limit: u64,
+) -> Result<Option<Vec<u8>>, RevisionError> {
     let failed = |said: String| RevisionError::Failed {
         command: args.first().copied().unwrap_or_default().to_owned(),
         said,
     };
-    let mut command = Command::new(git);
-    let ours = |(name, _): &(OsString, OsString)| name.to_string_lossy().to_uppercase().starts_with("GIT_");
-    for (name, _) in std::env::vars_os().filter(ours) {
-        command.env_remove(name);
-    }
-    command.env("GIT_NO_LAZY_FETCH", "1").env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C").args([
-        "--no-pager",
-        "--no-replace-objects",
-        "--no-optional-locks",
-        "--literal-pathspecs",
-    ]);
-    for setting in SETTINGS {
-        command.args(["-c", setting]);
-    }
-    command.arg("-C").arg(folder).args(args);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut command = git::command(program, folder);
+    command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| failed(error.to_string()))?;
     let mut bytes = Vec::new();
     let mut said = Vec::new();

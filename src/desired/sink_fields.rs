@@ -25,7 +25,7 @@ pub(super) static SINK: Table = Table {
         field(
             "env",
             List(&Text(Format::Any)),
-            "The environment variables that the command may see, besides `PATH` and `HOME`.",
+            "The environment variables that the command may see, besides `PATH` and `HOME`; never those with the keys of portkey-sync itself.",
         )
         .example("[\"GH_TOKEN\"]"),
         field("timeout", Duration, "How long the command may take. Default: `60s`. After that the delivery has failed, and the secret is kept for the next run.")

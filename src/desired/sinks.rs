@@ -12,7 +12,7 @@ use super::codes;
 use super::complaints::Complaints;
 use crate::diagnostic::Diagnostic;
 use crate::model::{KeyAddress, KeyId, Target};
-use crate::secrets::check_recipient;
+use crate::secrets::{check_recipient, is_own_variable};
 
 /// How long a command may take unless the sink says otherwise.
 const COMMAND_TIMEOUT: Duration = Duration::from_mins(1);
@@ -118,6 +118,16 @@ pub(super) fn declared(name: &str, entry: &Entry, out: &mut Complaints) -> Optio
                 let message = format!("`{argument}` {error}");
                 out.push(Diagnostic::error(codes::INVALID_SINK_PATH, entry.value.span, message));
                 return None;
+            }
+        }
+        for (variable, span) in fields.get("env").into_iter().flat_map(|entry| entry.value.texts()) {
+            if is_own_variable(variable) {
+                let message =
+                    format!("`{variable}` is for portkey-sync alone, and no sink's program gets it");
+                out.push(
+                    Diagnostic::error(codes::INVALID_VALUE, span, message)
+                        .hint("remove it; the program gets the new secret on standard input"),
+                );
             }
         }
         let timeout = match fields.get("timeout").map(|entry| &entry.value.kind) {

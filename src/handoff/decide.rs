@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{GRACE, LATE_EFFECT, Rules};
+use super::{CLOCK_MARGIN, GRACE, LATE_EFFECT, Rules};
 use crate::model::{CommittedSecret, Escrowed, KeyId, Mask};
 
 /// One live key.
@@ -274,6 +274,12 @@ pub fn transition_end(key: &Facts) -> Option<Timestamp> {
         Standing::Committed { secret, .. } => Some(secret.issued_at + secret.transition_length()?),
         Standing::Unmarked | Standing::InFlight(_) => None,
     }
+}
+
+/// Whether a slot can be what it says: no request is sent later than the service's clock has it now, but for what two
+/// looks at that clock may differ by.
+pub fn is_possible(slot: &Escrowed, now: Timestamp) -> bool {
+    slot.sent_at <= now + CLOCK_MARGIN
 }
 
 /// Whether a slot has served its purpose, and can be emptied: what it holds is committed, or can never be.

@@ -14,8 +14,8 @@ mod decide;
 mod steps;
 
 pub use decide::{
-    Facts, Next, Question, Standing, Stored, Twins, Why, Wish, decide, is_spent, settle, transition_end,
-    twins, until_creatable,
+    Facts, Next, Question, Standing, Stored, Twins, Why, Wish, decide, is_possible, is_spent, settle,
+    transition_end, twins, until_creatable,
 };
 pub use steps::{At, End, Event, HandOff, Kind, Step};
 
@@ -32,6 +32,9 @@ pub const GRACE: SignedDuration = SignedDuration::from_mins(15);
 /// How long a request whose answer is missing may still take effect, or its effect stay hidden: four times the
 /// longest wait for an answer by default.
 pub const LATE_EFFECT: SignedDuration = SignedDuration::from_mins(2);
+
+/// What two looks at the service's clock may differ by: each counts whole seconds and knows nothing of the way here.
+pub const CLOCK_MARGIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// The shortest and the default transition (portkey-api.md 4).
 pub const TRANSITION: SignedDuration = SignedDuration::from_mins(30);

@@ -4,12 +4,18 @@
 //! shown only if it failed, and never if the secret occurs in it.
 
 use std::io::{Read, Write};
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use super::SinkError;
+use crate::git::search_path;
 use crate::model::Secret;
+
+/// Variables with credentials of ours, for no sink's program to see.
+const OWN_VARIABLES: [&str; 4] =
+    ["PORTKEY_ADMIN_API_KEY", "PORTKEY_API_KEY", "PORTKEY_EMULATOR_ADMIN_KEY", "PORTKEY_SYNC_AGE_IDENTITY"];
 
 /// How often a running program is looked at.
 const POLL: Duration = Duration::from_millis(10);
@@ -17,14 +23,19 @@ const POLL: Duration = Duration::from_millis(10);
 /// What is kept of a failing program's words, in bytes.
 const SHOWN: u64 = 2000;
 
-/// Finds the program, as the system would.
+/// Whether a variable holds, or leads to, a credential of ours. Some systems do not tell `a` from `A`.
+pub fn is_own_variable(name: &str) -> bool {
+    OWN_VARIABLES.iter().any(|own| own.eq_ignore_ascii_case(name))
+}
+
+/// Finds the program, as the system would, but never by a relative folder of the `PATH`: the repository may have one
+/// of that name.
 pub(super) fn resolve(program: &str, folder: Option<&Path>) -> Option<PathBuf> {
     if program.contains(['/', '\\']) {
         let path = folder.unwrap_or(Path::new(".")).join(program);
         return is_executable(&path).then_some(path);
     }
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|path| is_executable(path))
+    search_path().into_iter().map(|folder| folder.join(program)).find(|path| is_executable(path))
 }
 
 fn is_executable(path: &Path) -> bool {
@@ -49,11 +60,12 @@ pub(super) fn run(
     let failed = |source| SinkError::Io { path: path.clone(), source };
     let mut command = Command::new(&path);
     command.args(arguments).env_clear().stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-    for name in ["PATH", "HOME"].into_iter().chain(env.iter().map(String::as_str)) {
-        if let Some(value) = std::env::var_os(name) {
+    for name in iter::once("HOME").chain(env.iter().map(String::as_str)) {
+        if let Some(value) = std::env::var_os(name).filter(|_| !is_own_variable(name)) {
             command.env(name, value);
         }
     }
+    command.env("PATH", std::env::join_paths(search_path()).unwrap_or_default());
     if let Some(folder) = folder {
         command.current_dir(folder);
     }
@@ -159,5 +171,13 @@ mod tests {
         let argv = vec!["no-such-program-here".to_owned()];
         let error = run(&argv, &[], Duration::from_secs(1), None, &Secret::new("x".to_owned())).unwrap_err();
         assert!(matches!(error, SinkError::NoProgram { .. }), "{error}");
+    }
+
+    #[test]
+    fn variables_of_ours_are_known_in_any_case_and_others_are_not() {
+        for name in ["PORTKEY_ADMIN_API_KEY", "portkey_api_key", "Portkey_Sync_Age_Identity"] {
+            assert!(is_own_variable(name), "{name}");
+        }
+        assert!(!is_own_variable("PORTKEY_BASE_URL") && !is_own_variable("GH_TOKEN"));
     }
 }

@@ -9,7 +9,11 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use zeroize::Zeroizing;
 
 use super::file_sink::{parent, replace};
+use super::{SinkError, private};
 use crate::model::Secret;
+
+/// Beside the file, and shared by all such files of the folder.
+const LOCK: &str = ".portkey-sync.lock";
 
 /// One writer per path in this process; a lock file beside it keeps other processes out.
 static WRITERS: LazyLock<Mutex<BTreeMap<PathBuf, Arc<Mutex<()>>>>> = LazyLock::new(Mutex::default);
@@ -66,13 +70,16 @@ fn quoted(secret: &str) -> String {
     if is_plain { secret.to_owned() } else { format!("'{secret}'") }
 }
 
+/// Refuses a link where the lock is to be.
+pub(super) fn probe(path: &Path) -> Result<(), SinkError> {
+    let lock = parent(path).join(LOCK);
+    if private::is_link(&lock) { Err(SinkError::Link { path: lock }) } else { Ok(()) }
+}
+
 fn lock_folder(folder: &Path) -> io::Result<File> {
-    super::escrow::make_folders(folder)?;
+    private::make_folders(folder)?;
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(folder.join(".portkey-sync.lock"))?;
+    let file = private::open(&folder.join(LOCK), options.write(true).create(true).truncate(false))?;
     file.lock()?;
     Ok(file)
 }
@@ -111,5 +118,17 @@ mod tests {
             }
         });
         assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 16);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_that_is_a_link_is_seen_before_and_never_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let victim = folder.path().join("victim");
+        std::os::unix::fs::symlink(&victim, folder.path().join(LOCK)).unwrap();
+        let path = folder.path().join(".env");
+        assert!(matches!(probe(&path), Err(SinkError::Link { .. })));
+        assert!(write(&path, "KEY", &secret("fresh")).is_err());
+        assert!(!victim.exists() && !path.exists());
     }
 }

@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::encryption::{self, Identities};
-use crate::handoff::CREATE_LEASE;
+use super::journal;
+use super::private::{self, make_private_folder, make_work_folder, sync_folder};
+use crate::handoff::{CREATE_LEASE, rotate_lease};
 use crate::killpoint;
 use crate::model::{Escrowed, KeyId, Mask, Secret};
 
@@ -23,6 +25,9 @@ const SLOT_SIZE: usize = 4096;
 
 /// What a recipient adds to that: the header for an RSA key of 4096 bits takes about 900 bytes.
 const RECIPIENT_SIZE: usize = 1024;
+
+/// Longer than any transition, and short enough to be added to a date.
+const LONGEST_TRANSITION: SignedDuration = SignedDuration::from_hours(24 * 366 * 100);
 
 /// The escrow of one working folder.
 #[derive(Clone, Debug)]
@@ -82,6 +87,11 @@ struct Sealed {
     age: String,
 }
 
+/// A transition that can be reckoned with.
+fn bounded(transition: SignedDuration) -> SignedDuration {
+    transition.clamp(SignedDuration::ZERO, LONGEST_TRANSITION)
+}
+
 fn create_lease() -> i64 {
     CREATE_LEASE.as_secs()
 }
@@ -126,21 +136,29 @@ impl Escrow {
         &self.folder
     }
 
-    /// What earlier runs left here. A file that is no slot is no obstacle, but is mentioned.
+    /// What earlier runs left here. A file that is no slot is no obstacle, but is mentioned; so is a slot of which the
+    /// journal does not know that a run made it for this address.
     pub fn slots(&self) -> Vec<Escrowed> {
         let Ok(entries) = fs::read_dir(&self.folder) else { return Vec::new() };
+        let paths: Vec<PathBuf> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
+        // Read later than the names: another run writes the line before it makes the slot.
+        let begun = journal::begun(&self.folder.with_file_name(journal::NAME));
         let mut slots = Vec::new();
-        for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
+        for path in paths {
             if path.extension().is_some_and(|extension| extension == "new") {
                 continue;
             }
             match read(&path) {
-                Ok(content) if self.slot_path(&content.nonce) == path => {
-                    slots.push(content.into_escrowed(&self.identities));
-                }
-                Ok(_) => {
+                Ok(content) if self.slot_path(&content.nonce) != path => {
                     tracing::warn!(path = %path.display(), "this file in the escrow bears another slot's name");
                 }
+                Ok(content) if !begun.contains(&(content.nonce.clone(), content.address.clone())) => {
+                    tracing::warn!(
+                        path = %path.display(),
+                        "this slot of the escrow is not used: by the journal beside it, no run has made it"
+                    );
+                }
+                Ok(content) => slots.push(content.into_escrowed(&self.identities)),
                 Err(error) => {
                     tracing::warn!(path = %path.display(), %error, "this file in the escrow cannot be read");
                 }
@@ -165,7 +183,7 @@ impl Escrow {
         let path = self.slot_path(nonce);
         let failed = |source| EscrowError { path: path.clone(), verb: "emptied", source };
         let content = read(&path).map_err(failed)?;
-        let file = OpenOptions::new().write(true).open(&path).map_err(failed)?;
+        let file = reopen(&path).map_err(failed)?;
         Slot { path: path.clone(), file, content, recipients: Vec::new() }.discard()
     }
 
@@ -177,7 +195,8 @@ impl Escrow {
         make_private_folder(&self.folder).map_err(failed)?;
         // Under a name of its own until it is whole: a slot cut off half-way would be no slot.
         let half = path.with_extension("new");
-        let file = private_file().create(true).truncate(true).open(&half).map_err(failed)?;
+        let mut options = OpenOptions::new();
+        let file = private::open(&half, options.write(true).create(true).truncate(true)).map_err(failed)?;
         let content = Content {
             portkey_sync_escrow: 2,
             nonce: slot.nonce.clone(),
@@ -211,7 +230,7 @@ impl Escrow {
         let path = self.slot_path(nonce);
         let failed = |source| EscrowError { path: path.clone(), verb: "read", source };
         let content = read(&path).map_err(failed)?;
-        let file = OpenOptions::new().write(true).open(&path).map_err(failed)?;
+        let file = reopen(&path).map_err(failed)?;
         let secret = match (&content.secret, &content.sealed) {
             (Some(secret), _) => Ok(Secret::new(secret.0.clone())),
             (None, Some(sealed)) => self
@@ -225,7 +244,7 @@ impl Escrow {
 
     /// The journal beside the escrow could not be written.
     pub fn journal_failed(&self, source: io::Error) -> EscrowError {
-        EscrowError { path: self.folder.with_file_name("journal.jsonl"), verb: "written", source }
+        EscrowError { path: self.folder.with_file_name(journal::NAME), verb: "written", source }
     }
 
     fn slot_path(&self, nonce: &str) -> PathBuf {
@@ -246,6 +265,9 @@ impl Content {
             (None, Some(sealed)) => Some(Mask::of_live(sealed.mask)),
             (None, None) => None,
         };
+        let transition = transition_seconds.map(|seconds| bounded(SignedDuration::from_secs(seconds)));
+        // What the protocol gives it, whatever the slot says.
+        let longest = transition.map_or(CREATE_LEASE, rotate_lease);
         Escrowed {
             nonce,
             address,
@@ -254,8 +276,8 @@ impl Content {
             sealed,
             sent_at,
             issued_at: self.issued_at,
-            lease: SignedDuration::from_secs(lease_seconds),
-            transition: transition_seconds.map(SignedDuration::from_secs),
+            lease: SignedDuration::from_secs(lease_seconds).min(longest),
+            transition,
         }
     }
 }
@@ -319,71 +341,17 @@ impl Slot {
 }
 
 fn read(path: &Path) -> io::Result<Content> {
-    let text = Zeroizing::new(fs::read(path)?);
-    Ok(serde_json::from_slice(&text)?)
+    Ok(serde_json::from_slice(&private::read(path)?)?)
 }
 
-/// Makes the work folder, 0700, and lets git ignore all of it.
-pub fn make_work_folder(folder: &Path) -> io::Result<()> {
-    make_private_folder(folder)?;
-    let ignore = folder.join(".gitignore");
-    if ignore.exists() { Ok(()) } else { fs::write(ignore, "*\n") }
-}
-
-/// Makes a folder that only its owner can look into; one that is there already is closed to others.
-fn make_private_folder(folder: &Path) -> io::Result<()> {
-    if fs::symlink_metadata(folder).is_ok_and(|found| found.file_type().is_symlink()) {
-        return Err(io::Error::other("it is a symbolic link, and secrets do not follow links"));
-    }
-    make_folders(folder)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        if fs::metadata(folder)?.permissions().mode() & 0o077 != 0 {
-            fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
-        }
-    }
-    Ok(())
-}
-
-/// Makes a folder and its missing parents, private, each flushed as a name in the one above it.
-pub(super) fn make_folders(folder: &Path) -> io::Result<()> {
-    if folder.as_os_str().is_empty() || folder.is_dir() {
-        return Ok(());
-    }
-    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    make_folders(parent)?;
-    let mut builder = fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    match builder.create(folder) {
-        // Another key's delivery may have been faster.
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists || !folder.is_dir() => Err(error),
-        _ => sync_folder(parent),
-    }
-}
-
-/// Options for a file that only its owner may read and write.
-pub(super) fn private_file() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-}
-
-/// Flushes the names in a folder, so that a new file survives a power cut.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    // Folders cannot be opened for this on every system; where they can, they are.
-    #[cfg(unix)]
-    File::open(folder)?.sync_all()?;
-    #[cfg(not(unix))]
-    let _: &Path = folder;
-    Ok(())
+/// Opens a slot that is there.
+fn reopen(path: &Path) -> io::Result<File> {
+    private::open(path, OpenOptions::new().write(true))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Entry, Journal};
     use super::*;
 
     fn create(nonce: &str) -> Escrowed {
@@ -400,12 +368,20 @@ mod tests {
         }
     }
 
+    /// Reserves a slot as a run does: the journal has its line before.
+    fn reserve(escrow: &Escrow, slot: &Escrowed) -> Slot {
+        let entry = if slot.transition.is_some() { Entry::Rotate } else { Entry::Create };
+        let journal = Journal::at(escrow.folder.parent().unwrap(), "one".to_owned());
+        journal.add(&slot.nonce, entry, Some(&slot.address), None).unwrap();
+        escrow.reserve(slot).unwrap()
+    }
+
     #[test]
     fn a_stored_secret_is_found_again_and_a_discarded_one_is_gone() {
         let folder = tempfile::tempdir().unwrap();
         let escrow = Escrow::at(&folder.path().join(".portkey-sync"));
         assert_eq!(escrow.slots(), []);
-        let mut slot = escrow.reserve(&create("n1")).unwrap();
+        let mut slot = reserve(&escrow, &create("n1"));
         assert_eq!(fs::metadata(slot.path()).unwrap().len(), SLOT_SIZE as u64);
         assert_eq!(escrow.slots(), [create("n1")], "a reserved slot holds nothing yet");
         let secret = Secret::new("abcdefghijklmnop".to_owned());
@@ -428,7 +404,7 @@ mod tests {
         let identity = age::x25519::Identity::generate();
         let recipients: Vec<String> = vec![identity.to_public().to_string(); 3];
         let escrow = Escrow::at(folder.path()).sealed_to(&recipients);
-        let mut slot = escrow.reserve(&create("n1")).unwrap();
+        let mut slot = reserve(&escrow, &create("n1"));
         let size = fs::metadata(slot.path()).unwrap().len();
         let secret = Secret::new("abcdefghijklmnop".to_owned());
         slot.store(&KeyId::new("id"), &secret, Timestamp::UNIX_EPOCH).unwrap();
@@ -467,5 +443,55 @@ mod tests {
         fs::create_dir_all(escrow.folder()).unwrap();
         fs::write(escrow.folder().join("notes.txt"), "hello").unwrap();
         assert_eq!(escrow.slots(), []);
+    }
+
+    #[test]
+    fn a_slot_of_which_the_journal_does_not_know_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let escrow = Escrow::at(folder.path());
+        escrow.reserve(&create("n1")).unwrap();
+        assert_eq!(escrow.slots(), [], "no line at all");
+        let journal = Journal::at(folder.path(), "one".to_owned());
+        journal.add("n1", Entry::Kept, Some("organisation/ci"), None).unwrap();
+        journal.add("n2", Entry::Create, Some("organisation/ci"), None).unwrap();
+        journal.add("n1", Entry::Create, Some("organisation/other"), None).unwrap();
+        assert_eq!(escrow.slots(), [], "lines of other events, slots and addresses");
+        journal.add("n1", Entry::Create, Some("organisation/ci"), None).unwrap();
+        assert_eq!(escrow.slots(), [create("n1")]);
+    }
+
+    #[test]
+    fn no_slot_gives_itself_a_longer_lease_than_the_protocol_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let escrow = Escrow::at(folder.path());
+        let forever = SignedDuration::from_secs(i64::MAX);
+        let hour = SignedDuration::from_hours(1);
+        let lease = |nonce: &str, lease, transition| {
+            reserve(&escrow, &Escrowed { lease, transition, ..create(nonce) });
+            escrow.slots().into_iter().find(|slot| slot.nonce == nonce).unwrap().lease
+        };
+        assert_eq!(lease("n1", forever, None), CREATE_LEASE);
+        assert_eq!(lease("n2", forever, Some(hour)), SignedDuration::from_mins(50));
+        assert_eq!(lease("n3", SignedDuration::ZERO, Some(hour)), SignedDuration::ZERO);
+        assert_eq!(lease("n4", forever, Some(forever)), rotate_lease(LONGEST_TRANSITION));
+        let ever_ago = SignedDuration::from_secs(i64::MIN);
+        assert_eq!(lease("n5", forever, Some(ever_ago)), rotate_lease(SignedDuration::ZERO));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_slot_that_is_a_link_is_neither_read_nor_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let escrow = Escrow::at(folder.path());
+        drop(reserve(&escrow, &create("n1")));
+        let (slot, elsewhere) = (escrow.folder.join("n1.json"), folder.path().join("elsewhere"));
+        fs::rename(&slot, &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &slot).unwrap();
+        assert_eq!(escrow.slots(), []);
+        assert!(escrow.discard("n1").is_err() && escrow.open("n1").is_err());
+        let victim = folder.path().join("victim");
+        std::os::unix::fs::symlink(&victim, escrow.folder.join("n2.new")).unwrap();
+        assert!(escrow.reserve(&create("n2")).is_err());
+        assert!(!victim.exists());
     }
 }

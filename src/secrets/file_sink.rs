@@ -3,14 +3,14 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Component, Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::SinkError;
-use super::escrow::{make_folders, private_file, sync_folder};
+use super::private::{self, make_folders, sync_folder};
+use crate::git::{Tracked, tracked};
 use crate::killpoint;
 use crate::model::{KeyAddress, KeyId, Secret};
 
@@ -37,7 +37,7 @@ pub(super) fn probe(target: &Path, is_sink: bool, folder: Option<&Path>) -> Resu
     if !is_sink && path.exists() {
         check_private(&path)?;
         check_ours(&path)?;
-        OpenOptions::new().append(true).open(&path).map_err(failed)?;
+        private::open(&path, OpenOptions::new().append(true)).map_err(failed)?;
     }
     // The name of the temporary file is random and the file is gone at the end of this line.
     tempfile::NamedTempFile::new_in(parent).map_err(failed)?.close().map_err(failed)
@@ -47,7 +47,8 @@ pub(super) fn probe(target: &Path, is_sink: bool, folder: Option<&Path>) -> Resu
 fn check_ours(path: &Path) -> Result<(), SinkError> {
     let failed = |source| SinkError::Io { path: path.to_owned(), source };
     let mut start = Zeroizing::new(Vec::with_capacity(LINE));
-    fs::File::open(path).map_err(failed)?.take(LINE as u64).read_to_end(&mut start).map_err(failed)?;
+    let file = private::open(path, OpenOptions::new().read(true)).map_err(failed)?;
+    file.take(LINE as u64).read_to_end(&mut start).map_err(failed)?;
     let line = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let is_ours = start.is_empty() || line.starts_with(br#"{"address":"#);
     if is_ours { Ok(()) } else { Err(SinkError::NotOurs { path: path.to_owned() }) }
@@ -105,7 +106,7 @@ pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
 
 /// Makes a private file that was not there; a link that somebody put there is not followed.
 fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = private_file().create_new(true).open(path)?;
+    let mut file = private::open(path, OpenOptions::new().write(true).create_new(true))?;
     killpoint::here("sink: temporary file made");
     file.write_all(content)?;
     file.sync_all()
@@ -115,11 +116,7 @@ fn append(path: &Path, line: &str) -> io::Result<()> {
     let _one_at_a_time = SECRETS_FILE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let parent = parent(path);
     make_folders(parent)?;
-    let mut options = OpenOptions::new();
-    options.read(true).append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
+    let mut file = private::open(path, OpenOptions::new().read(true).append(true).create(true))?;
     let length = file.metadata()?.len();
     // A line that a full disk once cut short does not spoil the next one.
     let mut last = [b'\n'];
@@ -180,44 +177,10 @@ fn check_private(path: &Path) -> Result<(), SinkError> {
     if found.is_file() && !open_to_others { Ok(()) } else { Err(SinkError::Open { path: path.to_owned() }) }
 }
 
-enum Tracked {
-    Yes,
-    No,
-    /// There is a repository, and git will not speak of it: often "dubious ownership" in a container.
-    Unsure,
-}
-
-/// Whether git tracks the file; where there is no git or no repository, nothing is tracked.
-fn tracked(path: &Path) -> Tracked {
-    let (Some(name), folder) = (path.file_name(), parent(path)) else { return Tracked::No };
-    // No program of the repository's own configuration may run because of this question.
-    let settings =
-        ["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "ls-files", "--error-unmatch", "--"];
-    let status = Command::new("git")
-        .args(settings)
-        .arg(name)
-        .current_dir(folder)
-        .env_remove("PORTKEY_ADMIN_API_KEY")
-        .env_remove("PORTKEY_API_KEY")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    match status.map(|status| status.code()) {
-        Ok(Some(0)) => Tracked::Yes,
-        Ok(Some(1)) | Err(_) => Tracked::No,
-        Ok(_) if is_in_repository(folder) => Tracked::Unsure,
-        Ok(_) => Tracked::No,
-    }
-}
-
-fn is_in_repository(folder: &Path) -> bool {
-    fs::canonicalize(folder)
-        .is_ok_and(|folder| folder.ancestors().any(|ancestor| ancestor.join(".git").exists()))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::super::Sinks;
     use super::*;
     use crate::model::{Delivery, Target};

@@ -12,8 +12,11 @@ use std::sync::Mutex;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::escrow::{make_work_folder, sync_folder};
+use super::private::{self, make_work_folder, sync_folder};
 use crate::killpoint;
+
+/// The file in the working folder.
+pub(super) const NAME: &str = "journal.jsonl";
 
 /// The version of the lines.
 const VERSION: u32 = 1;
@@ -63,12 +66,12 @@ struct Line {
 impl Journal {
     /// The journal beneath this working folder. Touches nothing.
     pub fn at(folder: &Path, run: String) -> Self {
-        Self { path: folder.join("journal.jsonl"), run, lock: Mutex::new(()) }
+        Self { path: folder.join(NAME), run, lock: Mutex::new(()) }
     }
 
-    /// Puts a large journal aside; for when nothing is in flight.
+    /// Puts a large journal aside; for when nothing is in flight, because a slot without its line here is not used.
     pub fn tidy(&self) -> io::Result<()> {
-        if fs::metadata(&self.path).is_ok_and(|found| found.len() > LARGE) {
+        if fs::symlink_metadata(&self.path).is_ok_and(|found| found.len() > LARGE) {
             fs::rename(&self.path, self.path.with_extension("1.jsonl"))?;
         }
         Ok(())
@@ -97,11 +100,7 @@ impl Journal {
         if let Some(folder) = self.path.parent().filter(|_| is_new) {
             make_work_folder(folder)?;
         }
-        let mut options = OpenOptions::new();
-        options.read(true).append(true).create(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&self.path)?;
+        let mut file = private::open(&self.path, OpenOptions::new().read(true).append(true).create(true))?;
         // A line that was cut off stays alone on its line.
         let length = file.metadata()?.len();
         let mut last = [b'\n'];
@@ -124,13 +123,27 @@ impl Journal {
 
     /// The sinks, by hash, that have the secret of this slot already.
     pub fn delivered(&self, nonce: &str) -> BTreeSet<String> {
-        let text = fs::read_to_string(&self.path).unwrap_or_default();
-        text.lines()
-            .filter_map(|line| serde_json::from_str::<Line>(line).ok())
+        lines(&self.path)
+            .into_iter()
             .filter(|line| line.nonce == nonce && line.event == Entry::Delivered)
             .filter_map(|line| line.sink)
             .collect()
     }
+}
+
+/// The slots that runs have begun, with the addresses for which they did.
+pub(super) fn begun(path: &Path) -> BTreeSet<(String, String)> {
+    lines(path)
+        .into_iter()
+        .filter(|line| matches!(line.event, Entry::Create | Entry::Rotate))
+        .filter_map(|line| Some((line.nonce, line.address?)))
+        .collect()
+}
+
+/// The lines that are whole; none of a journal that is not there or a link.
+fn lines(path: &Path) -> Vec<Line> {
+    let text = private::read(path).unwrap_or_default();
+    text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
 }
 
 #[cfg(test)]
@@ -163,5 +176,22 @@ mod tests {
         journal.tidy().unwrap();
         assert!(folder.path().join("journal.1.jsonl").exists());
         assert!(!folder.path().join("journal.jsonl").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_journal_that_is_a_link_is_neither_written_nor_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (work, victim) = (folder.path().join("work"), folder.path().join("bashrc"));
+        fs::create_dir(&work).unwrap();
+        std::os::unix::fs::symlink(&victim, work.join(NAME)).unwrap();
+        let journal = Journal::at(&work, "one".to_owned());
+        let error = journal.add("n1", Entry::Create, Some("a/$(id)"), None).unwrap_err();
+        assert!(error.to_string().contains("symbolic link"), "{error}");
+        assert!(!victim.exists());
+        let other = Journal::at(folder.path(), "two".to_owned());
+        other.add("n1", Entry::Delivered, Some("a/b"), Some("3f29a1")).unwrap();
+        fs::rename(folder.path().join(NAME), &victim).unwrap();
+        assert!(journal.delivered("n1").is_empty() && begun(&work.join(NAME)).is_empty());
     }
 }

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::escrow::make_work_folder;
+use super::private::{self, make_work_folder};
 
 /// Held while a run writes; given back when it is dropped, or when the process dies.
 #[derive(Debug)]
@@ -37,7 +37,8 @@ impl WorkLock {
         let failed = |source| LockError::Io { folder: folder.to_owned(), source };
         make_work_folder(folder).map_err(failed)?;
         let path = folder.join("lock");
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(failed)?;
+        let mut options = OpenOptions::new();
+        let file = private::open(&path, options.write(true).create(true).truncate(false)).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(LockError::Taken { folder: folder.to_owned() }),
@@ -57,5 +58,15 @@ mod tests {
         assert!(matches!(WorkLock::take(folder.path()), Err(LockError::Taken { .. })));
         drop(lock);
         assert!(WorkLock::take(folder.path()).is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_that_is_a_link_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let victim = folder.path().join("victim");
+        std::os::unix::fs::symlink(&victim, folder.path().join("lock")).unwrap();
+        assert!(matches!(WorkLock::take(folder.path()), Err(LockError::Io { .. })));
+        assert!(!victim.exists());
     }
 }

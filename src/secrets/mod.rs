@@ -10,10 +10,15 @@ mod escrow;
 mod file_sink;
 mod journal;
 mod lock;
+mod private;
 mod sink;
+mod work_folder;
 
+pub use command::is_own_variable;
 pub use encryption::{Identities, IdentityError, RecipientError, check_recipient};
-pub use escrow::{Escrow, EscrowError, Slot, make_work_folder};
+pub use escrow::{Escrow, EscrowError, Slot};
 pub use journal::{Entry, Journal};
 pub use lock::{LockError, WorkLock};
+pub use private::make_work_folder;
 pub use sink::{SinkError, Sinks};
+pub use work_folder::{WorkFolderError, check_work_folder};

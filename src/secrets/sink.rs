@@ -135,8 +135,12 @@ impl Sinks {
     /// and allowed. Runs nothing.
     pub fn probe(&self, delivery: &Delivery) -> Result<(), SinkError> {
         match &delivery.target {
-            Target::File { path, .. } | Target::EnvFile { path, .. } => {
+            Target::File { path, .. } => {
                 file_sink::probe(path, delivery.sink.is_some(), self.folder.as_deref())
+            }
+            Target::EnvFile { path, .. } => {
+                file_sink::probe(path, true, self.folder.as_deref())?;
+                env_file::probe(&file_sink::safe_path(path, true, self.folder.as_deref())?)
             }
             Target::Command { argv, .. } => {
                 let program = argv.first().map_or("", String::as_str);

@@ -14,6 +14,8 @@ mod emulating;
 mod foresight;
 mod formats;
 mod harness;
+#[cfg(unix)]
+mod hostile;
 mod interrupting;
 mod leaks;
 mod listing;

@@ -102,6 +102,25 @@ k.yaml:10:15 error invalid-sink-path: `file` has the unknown placeholder `{nam}`
 }
 
 #[test]
+fn no_sink_may_see_a_credential_of_ours_however_it_is_spelled() {
+    insta::assert_snapshot!(check("version: 1
+sinks:
+  gh: {command: [gh], env: [GH_TOKEN, PORTKEY_ADMIN_API_KEY, Portkey_Api_Key]}
+  op: {command: [op], env: [PORTKEY_EMULATOR_ADMIN_KEY, PORTKEY_SYNC_AGE_IDENTITY, PORTKEY_BASE_URL]}
+keys: []
+"), @r"
+k.yaml:3:39 error invalid-value: `PORTKEY_ADMIN_API_KEY` is for portkey-sync alone, and no sink's program gets it
+  hint: remove it; the program gets the new secret on standard input
+k.yaml:3:62 error invalid-value: `Portkey_Api_Key` is for portkey-sync alone, and no sink's program gets it
+  hint: remove it; the program gets the new secret on standard input
+k.yaml:4:29 error invalid-value: `PORTKEY_EMULATOR_ADMIN_KEY` is for portkey-sync alone, and no sink's program gets it
+  hint: remove it; the program gets the new secret on standard input
+k.yaml:4:57 error invalid-value: `PORTKEY_SYNC_AGE_IDENTITY` is for portkey-sync alone, and no sink's program gets it
+  hint: remove it; the program gets the new secret on standard input
+");
+}
+
+#[test]
 fn several_files_are_one_root() {
     let said = load_files(&[
         ("a.yaml", "version: 1\nworkspaces: {pay: ws-pay}\nmanaged_by: us\nkeys: []\n"),
