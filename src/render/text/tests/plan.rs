@@ -453,7 +453,7 @@ in no file
 3 changes      1 create, 1 deliver, 1 reset
 4 writes       1 POST, 3 PUT; then reads to verify
 left alone     52 keys are as declared; 2 live keys are in no file
-               --prune would delete 1 key: ws-a/left
+               --prune would delete 1 key of these
 Nothing was written. Apply exactly this: portkey-sync apply --prune --expect-plan 7f3a9c2e41d05b88
 "#);
 }

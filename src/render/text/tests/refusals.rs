@@ -10,7 +10,7 @@ fn every_refusal_and_note_says_what_to_do() {
     insta::assert_snapshot!(text::plan(&plan, &context(&scope_sets()), &PLAIN), @"
     organisation a1b2c3d4, read with key `ci-plan`: 60 live keys, 52 in keys.yaml
 
-    note: this machine's clock is 73 s behind the server's; the plan goes by the server's
+    note: this machine's clock is 1 min 13 s behind the server's; the plan goes by the server's
     note: newer than this version of portkey-sync: keys have a field `colour`
     note: the escrow holds a secret (Xk*****7Qz) for payments/checkout, issued 2026-11-22T09:00:00Z,
           which nothing in these files delivers; once nobody needs it, delete escrow/k7m2.json in the

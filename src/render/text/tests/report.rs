@@ -113,7 +113,7 @@ fn reading_back_is_said_and_starting_is_not() {
     let plan = story();
     let started = Event::Started { address: &plan.changes[0].address, action: plan.changes[0].action };
     assert_eq!(text::event_line(&started, &plan, 0, text::EventLayout::of(&plan), &PLAIN), None);
-    insta::assert_snapshot!(text::event_line(&Event::Verifying { open: 2 }, &plan, 9, text::EventLayout::of(&plan), &PLAIN).unwrap(), @"reading back   2 changes are not confirmed yet");
+    insta::assert_snapshot!(text::event_line(&Event::Verifying { open: 2 }, &plan, 9, text::EventLayout::of(&plan), &PLAIN).unwrap(), @"reading back   2 changes");
 }
 
 #[test]
