@@ -15,6 +15,7 @@ pub mod desired;
 pub mod diagnostic;
 pub mod diff;
 pub mod emulator;
+mod escape;
 pub mod handoff;
 pub mod import;
 pub mod inventory;

@@ -195,6 +195,155 @@ fn the_page_of_reviews_has_the_tables_of_risks_and_causes() {
     }
 }
 
+/// The words that `explain` lists of a kind, or the names that stand in a schema's list of words.
+fn explained(kind: &str) -> Vec<String> {
+    let output = portkey_sync(&format!("explain {kind} --format json"), root());
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let topics = said["topics"].as_array().unwrap();
+    topics.iter().map(|topic| topic["name"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The words of a published type, or those of the documents that a schema allows.
+fn published(schema: &str, name: &str) -> Vec<String> {
+    let schema: serde_json::Value =
+        serde_json::from_str(&read(&format!("docs/{schema}.schema.json"))).unwrap();
+    let (of, word): (_, fn(&serde_json::Value) -> &serde_json::Value) = match name {
+        "" => (&schema, |one| &one["properties"]["type"]["const"]),
+        name => (&schema["$defs"][name], |one| &one["const"]),
+    };
+    of["oneOf"].as_array().unwrap().iter().map(|one| word(one).as_str().unwrap().to_owned()).collect()
+}
+
+/// Whether a text could be a code.
+fn is_code(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+}
+
+/// The codes that a function answers, by the text of it.
+fn codes_in(function: &str) -> Vec<String> {
+    let source = read("src/render/words/mod.rs");
+    let (_, rest) = source.split_once(&format!("fn {function}(")).expect(function);
+    let body = rest.split_once("\n}\n").unwrap().0;
+    let mut codes: Vec<String> =
+        body.split('"').skip(1).step_by(2).filter(|text| is_code(text)).map(str::to_owned).collect();
+    codes.dedup();
+    codes
+}
+
+/// The codes of errors that end a command, by the text of `cli`.
+fn codes_of_errors() -> Vec<String> {
+    let mut codes = std::collections::BTreeSet::new();
+    for entry in fs::read_dir(root().join("src/cli")).unwrap() {
+        let source = fs::read_to_string(entry.unwrap().path()).unwrap();
+        let source = source.split("#[cfg(test)]").next().unwrap();
+        for lead in [".code(\"", "code: \""] {
+            let found = source.split(lead).skip(1).filter_map(|rest| rest.split('"').next());
+            codes.extend(found.filter(|text| is_code(text)).map(str::to_owned));
+        }
+    }
+    codes.into_iter().collect()
+}
+
+#[test]
+fn the_page_about_json_has_every_code() {
+    let of_approvals = ["bad-saved-plan", "other-files", "other-organisation", "other-plan", "other-version"];
+    let mut refusals = explained("refusals");
+    let mut notes = explained("notes");
+    // A policy's findings have the codes of its rules; a scope that is missing is told either way.
+    refusals.retain(|code| {
+        code != "policy" && (code == of_approvals[2] || !of_approvals.contains(&code.as_str()))
+    });
+    notes.push("missing-scopes".to_owned());
+    notes.sort();
+    let mut policies: Vec<String> = policy::rules().iter().map(|rule| rule.code.to_owned()).collect();
+    policies.extend(explained("diagnostics").into_iter().filter(|code| code.starts_with("policy-waiver-")));
+    policies.sort();
+    policies.dedup();
+    let mut others = codes_of_errors();
+    others.retain(|code| !of_approvals.contains(&code.as_str()));
+    assert!(others.len() > 5 && others.contains(&"usage".to_owned()), "{others:?}");
+
+    let rows = [
+        ("`blocked[].code`", explained("blocked")),
+        ("`refusals[].code`, of a plan", refusals),
+        ("`error.code`, of an approval that does not hold", of_approvals.map(str::to_owned).into()),
+        ("`notes[].code`", notes),
+        ("the same two, from [policies](policy.md)", policies),
+        ("`changes[].reason.code`", codes_in("reason")),
+        ("the same for a rotation, and `waiting[].why`", codes_in("rotation_code")),
+        ("`coming_up[].what`", codes_in("event")),
+        ("`changes[].repairs[].code`, of a report", codes_in("repair")),
+        ("`error.code`, of other errors", others),
+    ];
+    let mut table = "| where | codes |\n|---|---|\n".to_owned();
+    for (place, codes) in rows {
+        assert!(codes.len() > 4, "{place}: {codes:?}");
+        let codes: Vec<String> = codes.iter().map(|code| format!("`{code}`")).collect();
+        table += &format!("| {place} | {} |\n", codes.join(", "));
+    }
+    let page = read("docs/json.md");
+    let (before, _) = page.split_once("| where | codes |\n").unwrap();
+    let now = format!("{before}{table}");
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(root().join("docs/json.md"), now).unwrap();
+        return;
+    }
+    assert!(page == now, "docs/json.md does not end with this table; UPDATE=1 writes it anew:\n{table}");
+}
+
+#[test]
+fn the_page_about_json_has_every_word_of_the_documents() {
+    let page = read("docs/json.md");
+    let first_cells = |head: &str| -> Vec<String> {
+        let (_, rest) = page.split_once(head).expect(head);
+        let rows = rest.lines().skip(2).take_while(|line| line.starts_with("| "));
+        let cells = rows.filter_map(|row| row.trim_start_matches("| ").split(" | ").next());
+        let mut words: Vec<String> =
+            cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect();
+        words.sort();
+        words
+    };
+    for (head, mut words) in [
+        ("| action | calls |", published("plan", "ActionWord")),
+        ("| `outcome` | means |", published("report", "OutcomeWord")),
+        ("| `type` | says |", published("events", "")),
+    ] {
+        words.sort();
+        assert_eq!(first_cells(head), words, "{head}");
+    }
+    for word in published("report", "VerdictWord").iter().chain(&published("error", "WhatMoved")) {
+        assert!(page.contains(&format!("`{word}`")), "docs/json.md does not name `{word}`");
+    }
+}
+
+#[test]
+fn the_page_about_json_has_every_command_that_writes_it() {
+    let page = read("docs/json.md");
+    let (_, rest) = page.split_once("| document | written by | schema |\n").unwrap();
+    let table = rest.split_once("\n\n").unwrap().0;
+    let mut seen = 0;
+    for command in text(&portkey_sync("--help", root()).stdout).lines().filter_map(command_of_the_list) {
+        let help = text(&portkey_sync(&format!("{command} --help"), root()).stdout);
+        let Some((_, formats)) = help.split_once("--format <FORMAT>") else { continue };
+        let formats = formats.split("\n  -").next().unwrap();
+        if formats.contains("json") {
+            assert!(
+                table.contains(&format!("`{command}")),
+                "docs/json.md does not say what `{command}` writes"
+            );
+            seen += 1;
+        }
+    }
+    assert!(seen >= 8, "{seen}");
+}
+
+/// The command that a line of the program's help is about.
+fn command_of_the_list(line: &str) -> Option<&str> {
+    let (word, about) = line.strip_prefix("  ")?.split_once("  ")?;
+    (is_code(word) && !about.is_empty()).then_some(word)
+}
+
 #[test]
 fn the_keys_file_of_the_readme_is_valid() {
     let readme = read("README.md");
@@ -292,6 +441,7 @@ fn every_option_that_the_documents_name_exists() {
         "docs/review.md",
         "docs/saved-plans.md",
         "docs/policy.md",
+        "docs/secrets.md",
     ] {
         let content = read(document);
         // What other programs take is not ours.
@@ -353,7 +503,9 @@ fn the_commands_of_the_ways_over_lead_to_an_empty_plan() {
 
 #[test]
 fn every_command_of_the_pages_for_people_is_a_command_line() {
-    for page in WAYS_OVER.iter().chain(&["docs/editors.md", "docs/commands.md", "docs/sinks.md"]) {
+    for page in
+        WAYS_OVER.iter().chain(&["docs/editors.md", "docs/commands.md", "docs/sinks.md", "docs/secrets.md"])
+    {
         for command in commands_of(page) {
             let command = command.trim_end_matches(')');
             let output = portkey_sync(&format!("{command} --help"), root());
@@ -426,21 +578,6 @@ fn code() -> String {
         }
     }
     code
-}
-
-#[test]
-fn the_page_about_json_names_every_code_of_an_error() {
-    let page = read("docs/json.md");
-    let mut codes = std::collections::BTreeSet::from(["failed".to_owned()]);
-    for entry in fs::read_dir(root().join("src/cli")).unwrap() {
-        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
-        let said = text.split(".code(\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
-        codes.extend(said);
-    }
-    assert!(codes.len() > 10, "{codes:?}");
-    for code in codes {
-        assert!(page.contains(&format!("`{code}`")), "docs/json.md lacks the code `{code}`");
-    }
 }
 
 #[test]

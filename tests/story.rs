@@ -6,6 +6,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::string_slice,
     reason = "a test may fail loudly; clippy does not know the helpers of an integration test as tests"
 )]
 

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::super::test_server::{DATE, Server, Step, ok, refuse, say};
+use super::super::transport::{Cut, LONGEST_ANSWER, read};
 use super::super::{Effect, ErrorKind};
 use super::*;
 use crate::model::{KeyKind, WorkspaceId};
@@ -407,6 +408,20 @@ async fn a_compressed_answer_is_read_and_a_cut_one_is_not() {
     let (server, reader, _) = serve(vec![answer(&body[..15]), answer(&body)]).await;
     reader.get_key(&id()).await.unwrap();
     assert_eq!(server.lines().len(), 2);
+}
+
+#[tokio::test]
+async fn an_answer_is_read_into_room_of_its_length_and_one_that_names_none_comes_in_whole() {
+    let body = "0123456789".repeat(30_000);
+    let unnamed = format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{body}").into_bytes();
+    let server = Server::start(vec![ok(&body), Step::Say(unnamed), ok(&body)]).await;
+    let get = || reqwest::get(format!("http://{}/", server.address));
+    // A vector that had to grow would have left a copy behind, and more room than was asked for.
+    let exact = read(get().await.unwrap(), LONGEST_ANSWER).await.ok().unwrap();
+    assert_eq!((exact.as_slice(), exact.capacity()), (body.as_bytes(), body.len()));
+    let grown = read(get().await.unwrap(), LONGEST_ANSWER).await.ok().unwrap();
+    assert!(grown.as_slice() == body.as_bytes());
+    assert!(matches!(read(get().await.unwrap(), body.len() - 1).await, Err(Cut::TooLong)));
 }
 
 #[tokio::test]

@@ -16,13 +16,26 @@ pub(super) struct Refusal {
     pub(super) html: bool,
 }
 
+/// What becomes of text that stands in no known envelope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LooseText {
+    /// It is repeated.
+    Shown,
+    /// It is not, for it may hold a secret.
+    Withheld,
+}
+
 /// Reads the body of a refusal. `secret` is cut out of whatever is repeated from it.
-pub(super) fn refusal(body: &[u8], secret: &str) -> Refusal {
+pub(super) fn refusal(body: &[u8], loose_text: LooseText, secret: &str) -> Refusal {
+    let loose = |text: &str| match loose_text {
+        LooseText::Shown => Refusal { message: shown(text, secret), ..Refusal::default() },
+        LooseText::Withheld => Refusal::default(),
+    };
     match serde_json::from_slice(body) {
-        Ok(Value::String(text)) => Refusal { message: shown(&text, secret), ..Refusal::default() },
+        Ok(Value::String(text)) => loose(&text),
         Ok(json) => refusal_in(&json, secret),
         Err(_) if is_html(body) => Refusal { html: true, ..Refusal::default() },
-        Err(_) => Refusal { message: shown(&String::from_utf8_lossy(body), secret), ..Refusal::default() },
+        Err(_) => loose(&String::from_utf8_lossy(body)),
     }
 }
 
@@ -68,7 +81,8 @@ mod tests {
     use super::*;
 
     fn read(body: &str) -> (Option<String>, Option<String>) {
-        let Refusal { vendor_code, message, html } = refusal(body.as_bytes(), "hunter2hunter2");
+        let Refusal { vendor_code, message, html } =
+            refusal(body.as_bytes(), LooseText::Shown, "hunter2hunter2");
         assert!(!html, "{body}");
         (vendor_code, message)
     }
@@ -107,8 +121,21 @@ mod tests {
     }
 
     #[test]
+    fn text_in_no_envelope_is_repeated_only_where_no_secret_can_be_in_it() {
+        for body in
+            [r#"{"id":"k1","key":"new-secr"#, r#""the key is new-secret""#, "upstream said new-secret"]
+        {
+            assert_eq!(refusal(body.as_bytes(), LooseText::Withheld, "x"), Refusal::default(), "{body}");
+            let shown = refusal(body.as_bytes(), LooseText::Shown, "x").message.unwrap();
+            assert!(shown.contains("new-secr"), "{shown}");
+        }
+        let known = refusal(br#"{"error":{"message":"bad","code":"AB04"}}"#, LooseText::Withheld, "x");
+        assert_eq!(known.message.as_deref(), Some("bad"));
+    }
+
+    #[test]
     fn an_html_page_is_named_and_not_repeated() {
-        let page = refusal(b" <!DOCTYPE html><html><h1>502 Bad Gateway</h1></html>", "x");
+        let page = refusal(b" <!DOCTYPE html><html><h1>502 Bad Gateway</h1></html>", LooseText::Shown, "x");
         assert_eq!(page, Refusal { html: true, ..Refusal::default() });
     }
 

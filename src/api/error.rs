@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::escape::is_deceptive;
+
 /// A failed call, after every attempt that was allowed.
 ///
 /// Text from the service is short and holds no control characters; no body, no secret and no
@@ -279,20 +281,15 @@ pub(super) fn clean(text: &str, limit: usize) -> String {
             cleaned.push('…');
             break;
         }
-        if is_deceptive(c) {
-            cleaned.extend(c.escape_unicode());
-        } else if c.is_control() {
+        if c.is_control() {
             cleaned.extend(c.escape_default());
+        } else if is_deceptive(c) {
+            cleaned.extend(c.escape_unicode());
         } else {
             cleaned.push(c);
         }
     }
     cleaned
-}
-
-/// Characters that hide, or turn text around.
-fn is_deceptive(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use reqwest::Client;
 use serde_json::Value;
 
-use super::envelope::{is_refusal, refusal};
+use super::envelope::{LooseText, is_refusal, refusal};
 use super::settings::{Base, ConnectError, key_header};
 use super::transport::{KEY_HEADER, LONGEST_ANSWER, client, read, reason};
 use crate::model::Secret;
@@ -67,7 +67,7 @@ impl Gateway {
         };
         let status = response.status().as_u16();
         let body = read(response, LONGEST_ANSWER).await.ok();
-        let said = refusal(body.as_deref().map_or(&[], Vec::as_slice), secret.expose());
+        let said = refusal(body.as_deref().map_or(&[], Vec::as_slice), LooseText::Shown, secret.expose());
         let code = said.vendor_code.as_deref();
         let what = [Some(status.to_string()), said.vendor_code.clone(), said.message];
         let what = what.into_iter().flatten().collect::<Vec<_>>().join(" ");

@@ -13,13 +13,16 @@ use tokio::time::{Instant, sleep};
 use zeroize::Zeroizing;
 
 use super::clock::{ServerClock, http_date, retry_after};
-use super::envelope::{is_html, is_refusal, refusal, refusal_in};
+use super::envelope::{LooseText, is_html, is_refusal, refusal, refusal_in};
 use super::error::{Answer, ApiError, Effect, ErrorKind, Fault, clean};
 use super::retry::{self, Gate, Next, Verb};
 use super::settings::{Base, ConnectError, Settings, key_header};
 
 /// A hundred rows are some hundred kilobytes; an answer beyond this is not what was asked for.
 pub(super) const LONGEST_ANSWER: usize = 64 * 1024 * 1024;
+
+/// Room for an answer that does not say how long it is.
+const USUAL_ANSWER: usize = 64 * 1024;
 
 /// The explanation of a refusal is short.
 const LONGEST_REFUSAL: usize = 64 * 1024;
@@ -256,7 +259,7 @@ impl Transport {
         let result = if status.is_success() {
             self.success(call.verb, response).await
         } else {
-            Err(ErrorKind::Status(self.refused(response, answered_at).await))
+            Err(ErrorKind::Status(self.refused(call.verb, response, answered_at).await))
         };
         crate::killpoint::here("call: the answer is read");
         tracing::debug!(
@@ -314,7 +317,7 @@ impl Transport {
         }
     }
 
-    async fn refused(&self, response: Response, answered_at: Option<Timestamp>) -> Answer {
+    async fn refused(&self, verb: Verb, response: Response, answered_at: Option<Timestamp>) -> Answer {
         let status = response.status();
         let retry_after =
             header(response.headers(), &RETRY_AFTER).and_then(|text| retry_after(text, answered_at));
@@ -322,7 +325,12 @@ impl Transport {
             .filter(|_| status.is_redirection())
             .and_then(|text| destination(response.url(), text));
         let body = read(response, LONGEST_REFUSAL).await.unwrap_or_default();
-        let said = refusal(&body, self.key().to_str().unwrap_or_default());
+        let loose_text = match verb {
+            // Creates and rotations: what a proxy wraps can be the answer with the new secret in it.
+            Verb::Post => LooseText::Withheld,
+            Verb::Get | Verb::Put | Verb::Delete => LooseText::Shown,
+        };
+        let said = refusal(&body, loose_text, self.key().to_str().unwrap_or_default());
         Answer {
             status: status.as_u16(),
             vendor_code: said.vendor_code,
@@ -395,16 +403,29 @@ pub(super) enum Cut {
 
 /// Reads the body into memory that is wiped afterwards, for it may hold a secret.
 pub(super) async fn read(mut response: Response, limit: usize) -> Result<Zeroizing<Vec<u8>>, Cut> {
-    let mut body = Zeroizing::new(Vec::new());
+    let expected = response.content_length().and_then(|length| usize::try_from(length).ok());
+    let mut body = Zeroizing::new(Vec::with_capacity(expected.unwrap_or(USUAL_ANSWER).min(limit)));
     loop {
         match response.chunk().await {
             Ok(Some(chunk)) if body.len().saturating_add(chunk.len()) > limit => return Err(Cut::TooLong),
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(Some(chunk)) => append(&mut body, &chunk),
             Ok(None) => return Ok(body),
             Err(error) if error.is_timeout() => return Err(Cut::TimedOut),
             Err(_) => return Err(Cut::Broken),
         }
     }
+}
+
+/// Never lets the vector grow by itself: it would move, and leave an unwiped copy behind.
+fn append(body: &mut Zeroizing<Vec<u8>>, chunk: &[u8]) {
+    let length = body.len().saturating_add(chunk.len());
+    if length > body.capacity() {
+        let mut larger = Zeroizing::new(Vec::with_capacity(length.max(body.capacity().saturating_mul(2))));
+        larger.extend_from_slice(body);
+        // The smaller one is wiped here.
+        *body = larger;
+    }
+    body.extend_from_slice(chunk);
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

@@ -1,7 +1,6 @@
 //! `import`: a keys file from what is live.
 
 use std::collections::BTreeSet;
-use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 
@@ -51,7 +50,8 @@ pub(super) async fn run(
         .collect();
     hydrate(&session.reader, &mut live, &unread).await;
     for (id, error) in &live.unreadable {
-        output.talk(&format!("warning: the rotation policy of {id} could not be read: {error}\n"));
+        let said = format!("the rotation policy of {id} could not be read: {error}");
+        output.talk(&format!("warning: {}\n", render::escape(&said)));
     }
     let mentioned = {
         let diff = diff(&desired, &live, live.now);
@@ -81,12 +81,7 @@ pub(super) async fn run(
     match &args.output {
         None => output.data(&imported.text),
         Some(path) => {
-            let written = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .open(path)
-                .and_then(|mut file| file.write_all(imported.text.as_bytes()));
-            written.map_err(|error| {
+            write_new(path, &imported.text).map_err(|error| {
                 CommandError::new(
                     anyhow::Error::new(error).context(format!("`{}` cannot be written", path.display())),
                 )
@@ -106,6 +101,20 @@ pub(super) async fn run(
     };
     output.talk(&format!("imported {} {noun}{left}\n", imported.keys));
     Ok(Exit::Done)
+}
+
+/// Writes a file that is there as a whole or not at all, and never in the place of another.
+fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    // What any new file gets, less what the umask takes: there is no secret in it.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path)?;
+    Ok(())
 }
 
 /// The keys of a Terraform state. Its text holds their secrets, so it is wiped from memory.

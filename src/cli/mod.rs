@@ -14,6 +14,7 @@ mod fmt;
 mod formats;
 mod import;
 mod list;
+mod log;
 mod manual;
 mod output;
 mod permissions;
@@ -26,14 +27,14 @@ mod show;
 mod show_plan;
 mod usage;
 mod validate;
+mod values;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
-use tracing_subscriber::EnvFilter;
 
-use args::{Cli, Command, GlobalArgs, LogFormat, RevokeArgs, RotateArgs};
+use args::{Cli, Command, RevokeArgs, RotateArgs};
 pub use exit::Exit;
 use failure::CommandError;
 use formats::OutputFormat;
@@ -58,7 +59,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn execute(cli: Cli) -> Exit {
     let Cli { global, command } = cli;
     let output = Output::new(&global);
-    start_log(&global, matches!(command, Command::Emulator(_)));
+    log::start(&global, matches!(command, Command::Emulator(_)));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&CommandError::new(error), OutputFormat::Text, &output),
@@ -118,25 +119,4 @@ fn execute(cli: Cli) -> Exit {
 fn fail(error: &CommandError, format: OutputFormat, output: &Output) -> Exit {
     formats::error(error, format, output);
     error.exit
-}
-
-/// Logs go to standard error and hold no secret: none has a `Display`.
-fn start_log(args: &GlobalArgs, serves: bool) {
-    let level = match args.verbose {
-        // The emulator's log is what it is watched by.
-        0 | 1 if serves && !args.quiet => "portkey_sync=warn,emulator=info",
-        0 | 1 => "portkey_sync=warn",
-        2 => "portkey_sync=debug",
-        _ => "trace",
-    };
-    let filter = EnvFilter::new(level);
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // A second start in one process keeps the first log.
-    match args.log_format {
-        LogFormat::Text if serves => {
-            log.with_ansi(false).without_time().with_level(false).with_target(false).try_init().ok()
-        }
-        LogFormat::Text => log.with_ansi(false).without_time().try_init().ok(),
-        LogFormat::Json => log.json().try_init().ok(),
-    };
 }

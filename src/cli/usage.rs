@@ -1,6 +1,7 @@
 //! Wrong usage: clap's own words, with ours where another word was meant.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
@@ -113,7 +114,7 @@ fn misplaced(word: &str, kind: ErrorKind) -> Option<String> {
     if kind != ErrorKind::UnknownArgument {
         return None;
     }
-    if word.ends_with(".yaml") || word.ends_with(".yml") {
+    if Path::new(word).extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
         return Some(format!("a keys file is named with -f: -f {word}"));
     }
     let long = word.strip_prefix("--")?;

@@ -16,6 +16,7 @@ use serde_yaml::{Mapping, Value};
 
 use crate::desired::{format, parse_str};
 use crate::diagnostic::Severity;
+use crate::escape::escape;
 use crate::live::{Live, LiveKey};
 use crate::model::{ConfigId, KeyId, KeyKind, UserId, WorkspaceId};
 
@@ -96,7 +97,7 @@ pub fn import(live: &Live, options: &ImportOptions) -> Imported {
         if keys == 1 { "key" } else { "keys" }
     );
     for reason in &left_out {
-        text.push_str(&format!("# left out: {}\n", one_line(reason)));
+        text.push_str(&format!("# left out: {}\n", escape(reason)));
     }
     text.push_str("version: 1\n");
     let factored = factor::factor(entries.iter().map(|entry| entry.fields.clone()).collect());
@@ -129,7 +130,7 @@ pub fn import(live: &Live, options: &ImportOptions) -> Imported {
     }
     for (entry, fields) in entries.into_iter().zip(factored.fields) {
         for comment in &entry.comments {
-            text.push_str(&format!("  # {}\n", one_line(comment)));
+            text.push_str(&format!("  # {}\n", escape(comment)));
         }
         let mut whole = entry.identity;
         whole.extend(fields);
@@ -269,9 +270,4 @@ fn field_at(text: &str, line: usize) -> Option<String> {
 
 fn indented(text: &str) -> String {
     text.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("  {line}\n") }).collect()
-}
-
-/// Text from elsewhere as part of a comment.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

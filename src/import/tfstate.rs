@@ -86,7 +86,15 @@ enum IndexKey {
 /// The rest, the secret among it, is skipped by the reader.
 #[derive(Deserialize)]
 struct Attributes {
-    id: Option<String>,
+    id: Option<Id>,
+}
+
+/// Resources of other providers have ids of all sorts.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Id {
+    Text(String),
+    Other(serde::de::IgnoredAny),
 }
 
 impl fmt::Display for IndexKey {
@@ -118,10 +126,10 @@ pub fn keys_of_tfstate(text: &str) -> Result<Vec<StateKey>, StateError> {
     let ours = |resource: &Resource| resource.mode == "managed" && resource.kind == "portkey_api_key";
     for Resource { module, mode: _, kind, name, instances } in state.resources.into_iter().filter(ours) {
         for Instance { index_key, deposed, attributes } in instances {
-            let Some(id) = attributes.and_then(|attributes| attributes.id).filter(|id| !id.is_empty()) else {
-                continue;
+            let id = match attributes.and_then(|attributes| attributes.id) {
+                Some(Id::Text(id)) if !id.is_empty() => KeyId::new(id),
+                Some(Id::Text(_) | Id::Other(_)) | None => continue,
             };
-            let id = KeyId::new(id);
             if deposed.is_some() || keys.iter().any(|key| key.id == id) {
                 continue;
             }
@@ -152,6 +160,20 @@ mod tests {
                 "module.research.portkey_api_key.batch[0] bbbbbbbb-0000-4000-8000-000000000002",
             ]
         );
+    }
+
+    #[test]
+    fn ids_of_other_resources_may_be_anything() {
+        let keys = keys_of_tfstate(STATE).unwrap();
+        for id in ["7", "-7.5e300", "true", "null", "[1]", "{\"a\": 1}"] {
+            let other = format!(
+                "\"resources\": [{{\"mode\": \"managed\", \"type\": \"other_thing\", \"name\": \"x\", \"instances\": \
+                 [{{\"attributes\": {{\"id\": {id}}}}}]}},"
+            );
+            let state = STATE.replace("\"resources\": [", &other);
+            assert!(state != STATE);
+            assert_eq!(keys_of_tfstate(&state).unwrap(), keys, "{id}");
+        }
     }
 
     #[test]

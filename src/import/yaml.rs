@@ -4,6 +4,8 @@
 
 use serde_yaml::{Mapping, Value};
 
+use crate::escape::{completes_command, is_deceptive};
+
 /// The value, one line or more, each with its line break.
 pub(super) fn block(value: &Value) -> String {
     let mut text = String::new();
@@ -62,12 +64,13 @@ fn inline(value: &Value) -> String {
 fn is_unmistakable(text: &str) -> bool {
     const WORDS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
     // What is not ASCII may be a space or a line break to somebody.
-    let plain = |c: char| c.is_ascii_graphic() || c == ' ' || c.is_alphabetic();
+    let plain = |c: char| c.is_ascii_graphic() || c == ' ' || c.is_alphabetic() && !is_deceptive(c);
     let is_words = text.starts_with(char::is_alphabetic)
         && text.chars().all(plain)
         && !text.ends_with([' ', ':'])
         && !text.contains(": ")
         && !text.contains(" #")
+        && !text.contains("##")
         && !WORDS.contains(&text.to_ascii_lowercase().as_str());
     is_words || is_id(text) || is_time(text)
 }
@@ -86,20 +89,29 @@ fn is_time(text: &str) -> bool {
     text.contains('T') && text.ends_with('Z') && text.parse::<jiff::Timestamp>().is_ok()
 }
 
-/// In double quotes; JSON's escapes are YAML's too.
+/// In double quotes; JSON's escapes are YAML's too, and `\U` is for what lies beyond them.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
-    for c in text.chars() {
+    let mut chars = text.chars().peekable();
+    let mut last = ' ';
+    while let Some(c) = chars.next() {
         match c {
             '"' => quoted.push_str("\\\""),
             '\\' => quoted.push_str("\\\\"),
             '\n' => quoted.push_str("\\n"),
             '\t' => quoted.push_str("\\t"),
-            // Line breaks to some readers, and the mark that some drop at the beginning.
-            '\u{2028}' | '\u{2029}' | '\u{feff}' => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c if c.is_control() => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => quoted.push(c),
+            // Whoever reviews the file should see what is in it, and no log of it should act.
+            _ if is_deceptive(c) || completes_command(last, c, chars.peek().copied()) => {
+                let point = u32::from(c);
+                quoted.push_str(&if point > 0xffff {
+                    format!("\\U{point:08x}")
+                } else {
+                    format!("\\u{point:04x}")
+                });
+            }
+            _ => quoted.push(c),
         }
+        last = c;
     }
     quoted.push('"');
     quoted
@@ -137,8 +149,34 @@ mod tests {
     }
 
     #[test]
+    fn nothing_in_a_text_hides_turns_it_around_or_commands_a_ci_system() {
+        for text in [
+            "adm\u{202e}in",
+            "a\u{2066}b",
+            "a\u{200b}b",
+            "a\u{115f}b",
+            "a\u{3164}",
+            "a\u{e0041}b",
+            "a\u{9b}b",
+            "##vso[task.x]",
+            "a##vso[task.x]",
+            "a ##[add-mask]b",
+            "a###[b]",
+        ] {
+            let shown = block(&text.into());
+            assert!(!shown.contains(|c: char| is_deceptive(c) && c != '\n'), "{shown:?}");
+            assert!(!shown.contains("##[") && !shown.contains("##vso"), "{shown}");
+            assert_eq!(serde_yaml::from_str::<Value>(&shown).unwrap(), Value::from(text), "{shown}");
+        }
+    }
+
+    #[test]
     fn every_character_comes_back() {
-        let text: String = (0..0x3000).chain([0xfeff, 0x1f511]).filter_map(char::from_u32).collect();
+        let text: String = (0..0x3200)
+            .chain(0xfe00..0x1_0000)
+            .chain([0x1f511, 0xe_0041])
+            .filter_map(char::from_u32)
+            .collect();
         let value = Value::from(text);
         assert_eq!(serde_yaml::from_str::<Value>(&block(&value)).unwrap(), value);
     }

@@ -17,6 +17,8 @@ mod foresight_tests;
 mod guards;
 mod marks;
 mod notes;
+#[cfg(test)]
+mod order_tests;
 mod permissions;
 mod refusal;
 mod rename;

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 mod causes;
-mod orders;
 
 use super::*;
 use crate::desired::parse_str;
@@ -14,7 +13,7 @@ pub(super) const NOW: &str = "2026-11-22T10:00:00Z";
 const WORKSPACE: &str = "5d0c1f0a-7a3e-4a52-9d55-0b6f7e1a2b3c";
 
 /// The key that the tool runs with: it may list everything.
-fn runner() -> Value {
+pub(super) fn runner() -> Value {
     row(
         "runner",
         json!({

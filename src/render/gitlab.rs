@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::fingerprint::fingerprints;
 use super::layout::clip;
-use super::{Paths, escape};
+use super::{Paths, escape, json};
 use crate::diagnostic::{Diagnostic, Severity, Sources};
 
 /// A description is cut to this.
@@ -55,9 +55,7 @@ pub fn diagnostics(diagnostics: &[Diagnostic], sources: &Sources, paths: &Paths)
         .zip(fingerprints(diagnostics, sources, paths))
         .map(|(diagnostic, fingerprint)| issue(diagnostic, fingerprint, sources, paths))
         .collect();
-    let mut text = serde_json::to_string_pretty(&issues).unwrap_or_default();
-    text.push('\n');
-    text
+    json::pretty(&issues)
 }
 
 fn issue(diagnostic: &Diagnostic, fingerprint: String, sources: &Sources, paths: &Paths) -> Issue {

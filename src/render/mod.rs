@@ -1,7 +1,7 @@
 //! The only place with words, symbols, layout and colour.
 //!
 //! Everything here turns values into text: a plan, a report, complaints about files, errors. Invariants:
-//! pure (no I/O, no clock); text that came from the service or from a file goes through [`escape`] and
+//! pure (no I/O, no clock); text that came from the service or from a file goes through [`escape()`] and
 //! never starts a line; colour only repeats what the words already say; the same value gives the same
 //! bytes. Published JSON has its own types, so that a renamed field in the plan cannot break a reader.
 
@@ -14,7 +14,6 @@ pub mod sarif;
 pub mod text;
 
 mod calls;
-mod escape;
 mod fingerprint;
 mod layout;
 mod paths;
@@ -27,7 +26,7 @@ mod hostile_tests;
 #[cfg(test)]
 mod samples;
 
-pub use escape::escape;
+pub use crate::escape::escape;
 pub use paths::Paths;
 pub use words::{Detail, Movement, files_moved, moved};
 

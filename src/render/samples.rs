@@ -447,8 +447,8 @@ pub(super) fn all_refusals() -> Vec<Refusal> {
 }
 
 fn missing_scopes() -> Vec<MissingScope> {
-    let keys = ["ws-a/a", "ws-a/b", "ws-a/c", "ws-b/d", "ws-b/e"].map(address).into();
-    vec![MissingScope { scope: "workspace_service_api_keys.update".to_owned(), keys }]
+    let keys = ["ws-a/a", "ws-a/b", "ws-a/c", "ws-b/d", "ws-b/e"].map(address);
+    vec![MissingScope { scope: "workspace_service_api_keys.update".to_owned(), keys: keys.into() }]
 }
 
 pub(super) fn all_notes() -> Vec<Note> {

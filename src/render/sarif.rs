@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::fingerprint::fingerprints;
 use super::layout::clip;
-use super::{Paths, escape};
+use super::{Paths, escape, json};
 use crate::desired::{explain, explain_rule};
 use crate::diagnostic::{Diagnostic, Label, Severity, Sources, Span};
 
@@ -79,7 +79,7 @@ pub fn diagnostics(diagnostics: &[Diagnostic], sources: &Sources, paths: &Paths)
         })
         .collect();
     let rules: Vec<Value> = codes.into_iter().map(rule).collect();
-    let log = json!({
+    json::pretty(&json!({
         "$schema": SCHEMA,
         "version": "2.1.0",
         "runs": [{
@@ -91,10 +91,7 @@ pub fn diagnostics(diagnostics: &[Diagnostic], sources: &Sources, paths: &Paths)
             "columnKind": "unicodeCodePoints",
             "results": results,
         }],
-    });
-    let mut text = serde_json::to_string_pretty(&log).unwrap_or_default();
-    text.push('\n');
-    text
+    }))
 }
 
 /// What `explain` says about a code, once for all its results.

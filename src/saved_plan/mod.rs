@@ -21,6 +21,7 @@ use sha2::{Digest, Sha256};
 
 use self::form::{Form, Unfit};
 use self::shapes::PlanForm;
+use crate::escape::escape_json;
 use crate::plan::{Absence, Contract, Plan, Prune, Risk};
 
 pub use files::{FilesMeaning, FilesMoved};
@@ -185,7 +186,7 @@ impl SavedPlan {
             plan: self.plan.save(),
         };
         // Plain structs with text keys: there is nothing in them that JSON cannot say.
-        let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
+        let mut text = escape_json(&serde_json::to_string_pretty(&document).unwrap_or_default());
         text.push('\n');
         let checksum = checksum(&text);
         text.replacen(&checksum_line(""), &checksum_line(&checksum), 1)

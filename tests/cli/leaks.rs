@@ -103,6 +103,27 @@ fn no_run_that_fails_shows_a_secret() {
 }
 
 #[test]
+fn a_proxys_error_around_the_answer_of_a_create_or_a_rotation_does_not_show_the_new_secret() {
+    let rotated = "  - {name: alpha, workspace_id: prod, id: aaaaaaaa-0000-4000-8000-000000000001, secret: {deliver_to: [dir]}}\n";
+    for body in
+        ["{\"id\":\"k\",\"key\":\"new-secr", "\"the answer was new-secr", "upstream said key=new-secr"]
+    {
+        for (keys, command) in [(CREATE, &["apply"][..]), (rotated, &["rotate", "alpha"][..])] {
+            for format in FORMATS {
+                let rehearsal = Rehearsal::of(keys);
+                rehearsal.fault(json!({"method": "POST", "times": 99,
+                    "then": {"status_after": 502, "body": body, "content_type": "application/json"}}));
+                let ended = rehearsal.run(&[command, &["--yes", "--retry-for", "1s"], &format[..]].concat());
+                assert_ne!(ended.code, 0, "{}", ended.said());
+                ended.says("answered 502");
+                assert!(!ended.said().contains("new-secr"), "{}", ended.said());
+                search(&rehearsal, &[ended]);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_service_that_repeats_the_api_key_in_an_error_does_not_make_us_repeat_it() {
     let rehearsal = Rehearsal::of(UPDATES);
     let admin = rehearsal.admin_key();
@@ -146,6 +167,57 @@ fn text_of_the_service_cannot_play_with_the_terminal() {
         assert!(!ended.said().contains('\u{1b}'), "{}", ended.said());
         assert!(ended.said().contains("evil"), "{}", ended.said());
         assert!(!ended.said().lines().any(|line| line.starts_with("::")), "{}", ended.said());
+    }
+}
+
+#[test]
+fn an_id_of_the_service_cannot_play_with_the_terminal_in_a_warning() {
+    let evil = r#""evil\e[31m\n::error::boo ##[add-mask]x""#;
+    let seed = format!(
+        "{SEED}  - {{id: {evil}, name: evil, type: organisation-service, scopes: [workspaces.list]}}\n"
+    );
+    let rehearsal = Rehearsal::with_seed(&seed, UPDATES);
+    rehearsal.fault(json!({"method": "GET", "path_contains": "evil", "times": 99, "then": {"status": 403}}));
+    let ended = rehearsal.run(&["import"]).expect(0);
+    ended.says("warning: the rotation policy of evil");
+    assert!(!ended.said().contains('\u{1b}'), "{}", ended.said());
+    assert!(!ended.said().lines().any(|line| line.starts_with("::")), "{}", ended.said());
+    assert!(!ended.said().contains("##["), "{}", ended.said());
+}
+
+#[cfg(unix)]
+#[test]
+fn the_name_of_a_committed_file_cannot_play_with_the_terminal_in_a_log() {
+    let name = "x\n::error::pwn\u{1b}[31m ##[add-mask]a \u{202e}.json";
+    for log in ["text", "json"] {
+        let rehearsal = Rehearsal::of(UPDATES);
+        rehearsal.folder.write(&format!(".portkey-sync/escrow/{name}"), "not a slot");
+        let ended = rehearsal.run(&["plan", "--log-format", log]).expect(0);
+        assert!(ended.stderr.contains("pwn"), "{}", ended.stderr);
+        assert!(!ended.said().contains(['\u{1b}', '\u{202e}']), "{}", ended.said());
+        assert!(!ended.said().lines().any(|line| line.starts_with("::")), "{}", ended.said());
+        assert!(!ended.said().contains("##["), "{}", ended.said());
+    }
+}
+
+#[test]
+fn a_line_of_a_keys_file_is_no_command_to_a_ci_system_in_any_format() {
+    let folder = Folder::new();
+    for command in ["##vso[task.setvariable variable=X]evil", "##[add-mask]x", "::error::x"] {
+        let unknown_field = format!("version: 1\nkeys:\n- {{name: a, \"{command}\": 1}} # {command}\n");
+        let broken = format!("version: 1\nkeys: [\n\n{command}: '{command}\n");
+        for file in [unknown_field, broken] {
+            folder.write("keys.yaml", &file);
+            let runs = ["text", "json", "sarif", "gitlab"]
+                .map(|format| folder.run(&["validate", "--format", format]))
+                .into_iter()
+                .chain([folder.run(&["plan", "--emulator"])]);
+            for ended in runs {
+                let said = ended.expect(1).said();
+                assert!(!said.contains("##[") && !said.contains("##vso"), "{said}");
+                assert!(!said.lines().any(|line| line.trim_start().starts_with("::")), "{said}");
+            }
+        }
     }
 }
 

@@ -99,6 +99,31 @@ fn import_and_then_plan_finds_nothing_to_do() {
     again.says("import never overwrites");
 }
 
+#[cfg(unix)]
+#[test]
+fn an_imported_file_is_there_as_a_whole_or_not_at_all() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    folder.run(&["import", "--emulator", "-o", "keys.yaml"]).expect(0);
+    folder.write("plain", "");
+    let mode = |name: &str| fs::metadata(folder.join(name)).unwrap().permissions().mode();
+    assert_eq!(mode("keys.yaml"), mode("plain"), "as any new file");
+
+    // Whatever is there stays as it is, a link to nowhere too, and nothing half-written lies beside it.
+    std::os::unix::fs::symlink("nowhere", folder.join("link.yaml")).unwrap();
+    let before = folder.read("keys.yaml");
+    for taken in ["keys.yaml", "link.yaml"] {
+        folder.run(&["import", "--emulator", "-o", taken]).expect(1).says("import never overwrites");
+    }
+    assert_eq!(folder.read("keys.yaml"), before);
+    assert!(!folder.exists("nowhere"));
+    folder.run(&["import", "--emulator", "-o", "missing/keys.yaml"]).expect(1).says("cannot be written");
+    let mut names: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, [".portkey-sync", "keys.yaml", "link.yaml", "plain"]);
+}
+
 #[test]
 fn what_is_asked_of_prune_is_listed_and_then_done() {
     let folder = quickstart();

@@ -8,7 +8,7 @@ use std::process::Command;
 use age::secrecy::ExposeSecret;
 use age::x25519::Identity;
 
-use crate::harness::{FRESH, Rehearsal, run};
+use crate::harness::{FRESH, Rehearsal, SEED, run};
 
 const BOTH: &str = "  - {name: fresh, workspace_id: prod, scopes: [completions.write], secret: {deliver_to: [store, dir]}}\n";
 
@@ -136,6 +136,19 @@ fn a_sink_on_a_full_disk_leaves_the_secret_in_the_escrow_and_its_other_lines_alo
     let line = text.lines().find_map(|line| line.strip_prefix("FRESH=")).unwrap();
     assert!(rehearsal.opens(line));
     assert!(text.starts_with(&full));
+}
+
+#[test]
+fn an_import_onto_a_full_disk_leaves_no_half_file_that_a_later_run_would_take_for_a_whole_one() {
+    let many: String = (0..500)
+        .map(|n| format!("  - {{name: key-{n}, type: organisation-service, scopes: [workspaces.list]}}\n"))
+        .collect();
+    let rehearsal = Rehearsal::with_seed(&format!("{SEED}{many}"), "");
+    let import = rehearsal.command(&["import", "-o", "imported.yaml"]);
+    run(on_a_full_disk(&import), "").expect(1).says("`imported.yaml` cannot be written");
+    assert_eq!(rehearsal.folder.files().into_keys().collect::<Vec<_>>(), ["keys.yaml"]);
+    run(import, "").expect(0);
+    assert!(rehearsal.folder.read("imported.yaml").len() > 32 * 1024);
 }
 
 /// The same command by somebody for whom permissions count: root may write anywhere.

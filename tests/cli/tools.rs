@@ -27,6 +27,32 @@ fn a_word_is_explained_without_any_connection() {
 }
 
 #[test]
+fn permissions_are_asked_for_alone_as_they_are_about_all_keys_of_the_files() {
+    let folder = Folder::new();
+    for words in [["permissions", "logs.view"], ["checkout", "permissions"]] {
+        let refused = folder.run(&["explain", words[0], words[1]]).expect(64);
+        refused.says("error: `permissions` is asked for alone");
+        refused.says("hint: the least scopes for your files: portkey-sync explain permissions -f keys.yaml");
+    }
+    let json = folder.run(&["explain", "permissions", "4", "--format", "json"]).expect(64).json();
+    assert_eq!(json["error"]["code"], "usage");
+    assert_eq!(json["exit_code"], 64);
+}
+
+#[test]
+fn an_exit_code_a_cause_and_a_set_of_rules_are_explained() {
+    let folder = Folder::new();
+    let codes = folder.run(&["explain", "3", "4"]).expect(0);
+    assert_eq!(codes.stdout.matches("  what to do  ").count(), 2, "{}", codes.stdout);
+    folder.run(&["explain", "this-change", "this change"]).expect(0).says("cause this-change");
+    folder
+        .run(&["explain", "strict"])
+        .expect(0)
+        .says("  secret-age            {severity: error, longest: 90d}");
+    folder.run(&["explain", "other-plan"]).expect(0).says("refusal other-plan");
+}
+
+#[test]
 fn every_topic_of_every_list_is_explained() {
     let folder = Folder::new();
     let all = folder.run(&["explain", "--format", "json"]).expect(0).json();

@@ -3,7 +3,7 @@
 use super::fields::first_sentence;
 use super::{Kind, Topic};
 use crate::desired::{EXPLANATIONS, Explanation};
-use crate::render::words::{BLOCKED, Meaning, NOTES, REFUSALS};
+use crate::render::words::{APPROVALS, BLOCKED, Meaning, NOTES, REFUSALS};
 
 /// A topic for each complaint about keys files.
 pub fn diagnostics() -> Vec<Topic> {
@@ -30,9 +30,11 @@ pub fn blocked() -> Vec<Topic> {
     topics(Kind::Blocked, BLOCKED)
 }
 
-/// A topic for each reason to write nothing.
+/// A topic for each reason to write nothing, of a plan and of what was approved.
 pub fn refusals() -> Vec<Topic> {
-    topics(Kind::Refusal, REFUSALS)
+    let mut refusals = [topics(Kind::Refusal, REFUSALS), topics(Kind::Refusal, APPROVALS)].concat();
+    refusals.sort_by(|a, b| a.name.cmp(&b.name));
+    refusals
 }
 
 /// A topic for each remark.

@@ -13,7 +13,7 @@ mod tests;
 
 pub use codes::{blocked, diagnostics, notes, refusals};
 pub use fields::fields;
-pub use review::{risks, rules};
+pub use review::{causes, risks, rule_sets, rules};
 pub use scopes::scopes;
 
 /// What sort of word it is.
@@ -35,13 +35,17 @@ pub enum Kind {
     Note,
     /// What a reviewer should look at.
     Risk,
+    /// What a difference comes of.
+    Cause,
     /// What a policy can demand.
     Rule,
+    /// Rules that a policy can use together.
+    RuleSet,
 }
 
 impl Kind {
     /// In the order in which they are listed.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Scope,
         Self::Field,
         Self::Diagnostic,
@@ -50,7 +54,9 @@ impl Kind {
         Self::Refusal,
         Self::Note,
         Self::Risk,
+        Self::Cause,
         Self::Rule,
+        Self::RuleSet,
     ];
 
     /// One of them, as JSON and the heading of an answer call it.
@@ -64,7 +70,9 @@ impl Kind {
             Self::Refusal => "refusal",
             Self::Note => "note",
             Self::Risk => "risk",
+            Self::Cause => "cause",
             Self::Rule => "rule",
+            Self::RuleSet => "rule-set",
         }
     }
 
@@ -79,7 +87,9 @@ impl Kind {
             Self::Refusal => "refusals",
             Self::Note => "notes",
             Self::Risk => "risks",
+            Self::Cause => "causes",
             Self::Rule => "rules",
+            Self::RuleSet => "rule-sets",
         }
     }
 
@@ -91,10 +101,12 @@ impl Kind {
             Self::Diagnostic => "complaints about keys files",
             Self::ExitCode => "how a run ended",
             Self::Blocked => "why an entry of a plan waits for a person",
-            Self::Refusal => "why apply would write nothing at all",
+            Self::Refusal => "why apply writes nothing at all, or not what was approved",
             Self::Note => "what a plan remarks",
             Self::Risk => "what a reviewer should look at, and --deny-risk can refuse",
+            Self::Cause => "what a difference comes of: this change, or something older",
             Self::Rule => "what a policy can demand of keys",
+            Self::RuleSet => "rules that a policy takes together with `use:`",
         }
     }
 }

@@ -1,14 +1,40 @@
-//! Risks and the rules of policies.
+//! Risks, causes, and the rules of policies.
 
 use super::fields::first_sentence;
 use super::{Kind, Topic};
-use crate::desired::{RuleInfo, rules as rules_of_policies};
-use crate::plan::Risk;
+use crate::desired::{RULE_SETS, RuleInfo, RuleSet, rules as rules_of_policies};
+use crate::plan::{Cause, Risk};
 
 /// A topic for each risk.
 pub fn risks() -> Vec<Topic> {
     let topic = |risk: Risk| Topic::new(Kind::Risk, risk.word(), risk.meaning()).fact("ask", risk.question());
     Risk::ALL.map(topic).into()
+}
+
+/// A topic for each cause, as JSON writes it; as a plan says it leads there as well.
+pub fn causes() -> Vec<Topic> {
+    let topic = |cause: Cause| {
+        let mut topic = Topic::new(Kind::Cause, cause.word(), cause.meaning());
+        topic.also.push(cause.word().replace('-', " "));
+        topic.paragraph("Only a base tells this change from drift: `--base FILE` or `--base-ref REV`.")
+    };
+    Cause::ALL.map(topic).into()
+}
+
+/// A topic for each built-in set, with the rules that it stands for.
+pub fn rule_sets() -> Vec<Topic> {
+    let topic = |set: &RuleSet| {
+        let RuleSet { name, meaning, rules } = set;
+        let mut topic = Topic::new(Kind::RuleSet, *name, *meaning);
+        topic.facts = rules
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+            .map(|(rule, settings)| (rule, settings.to_owned()))
+            .collect();
+        topic.example = Some(format!("policy: {{use: [{name}]}}"));
+        topic
+    };
+    RULE_SETS.iter().map(topic).collect()
 }
 
 /// A topic for each rule, by its name; the code of its findings leads there as well.

@@ -1,6 +1,6 @@
 //! Answers as people and programs get them.
 
-use crate::desired::EXPLANATIONS;
+use crate::desired::{EXPLANATIONS, RULE_SETS};
 use crate::render::explain::{self, Topic};
 use crate::render::samples::PLAIN;
 use crate::render::text;
@@ -61,6 +61,47 @@ fn a_code_is_explained() {
       Names are not unique on Portkey.
 
       what to do  Pin the entry to one of them with `id:`.
+    ");
+}
+
+#[test]
+fn a_set_of_rules_is_explained_rule_by_rule() {
+    insta::assert_snapshot!(answer(explain::rule_sets(), "recommended"), @r"
+    rule-set recommended
+      What most organisations want to know about; only what is certainly a mistake is an error.
+
+      description-pattern  {severity: warning, pattern: '\S'}
+      expiry-required      {severity: warning, types: [workspace-user]}
+      limits-required      warning
+      mints-keys-only      warning
+      no-unlimited         error
+      example              policy: {use: [recommended]}
+    ");
+    for set in RULE_SETS {
+        let topics = explain::rule_sets();
+        let topic = topics.iter().find(|topic| topic.name == set.name).unwrap();
+        assert_eq!(topic.facts.len(), set.rules.lines().count(), "{}", set.name);
+    }
+}
+
+#[test]
+fn a_cause_is_explained() {
+    insta::assert_snapshot!(answer(explain::causes(), "drift"), @"
+    cause drift
+      The files ask for what their base asked for; the live key is otherwise.
+      Only a base tells this change from drift: `--base FILE` or `--base-ref REV`.
+    ");
+}
+
+#[test]
+fn a_refused_approval_is_explained() {
+    insta::assert_snapshot!(answer(explain::refusals(), "other-files"), @"
+    refusal other-files
+      The keys files do not mean what they meant when the plan was made.
+      Comments, order and templates are no meaning.
+
+      what to do  Apply from the revision that was planned, or plan again and have the new plan
+                  reviewed.
     ");
 }
 

@@ -17,7 +17,7 @@ pub(super) struct ExplainDocument {
 /// A word and what it means.
 #[derive(Serialize, JsonSchema)]
 struct TopicDocument {
-    /// What sort of word it is: `scope`, `field`, `diagnostic`, `exit-code`, `blocked`, `refusal`, `note`, `risk`, `rule` and others to come.
+    /// What sort of word it is: `scope`, `field`, `diagnostic`, `exit-code`, `blocked`, `refusal`, `note`, `risk`, `cause`, `rule`, `rule-set` and others to come.
     kind: &'static str,
     /// The word.
     name: String,

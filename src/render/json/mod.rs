@@ -1,7 +1,8 @@
 //! Published JSON, format version 1. Each function answers one pretty-printed document with a newline
 //! at its end. `docs/json.md` explains them, `docs/*.schema.json` describe them.
 //!
-//! Text in here is as it came: JSON has escapes of its own, and a program wants the real name.
+//! Text in here is as it came, for a program wants the real name; what could deceive a reader or command a terminal or a CI
+//! system is written in JSON's own escapes.
 
 mod error;
 mod events;
@@ -23,6 +24,7 @@ use serde_json::Value;
 use super::explain::Topic;
 use super::words::{Detail, Explained};
 use crate::diagnostic::{Diagnostic, Place, Sources};
+use crate::escape::escape_json;
 use crate::inventory::{Holding, Sight};
 use crate::plan::{Action, LeastScopes, Plan, Review};
 use crate::report::{Event, Report};
@@ -121,7 +123,8 @@ pub mod lines {
 }
 
 fn line(event: events::EventBody) -> String {
-    let mut text = serde_json::to_string(&events::EventDocument::from(event)).unwrap_or_default();
+    let mut text =
+        escape_json(&serde_json::to_string(&events::EventDocument::from(event)).unwrap_or_default());
     text.push('\n');
     text
 }
@@ -173,9 +176,10 @@ fn schema<T: JsonSchema>() -> Value {
     settings.into_generator().into_root_schema_for::<T>().to_value()
 }
 
-fn pretty<T: Serialize>(document: &T) -> String {
+/// A document for programs that lands in logs as well.
+pub(super) fn pretty<T: Serialize>(document: &T) -> String {
     // Plain structs with text keys: there is nothing in them that JSON cannot say.
-    let mut text = serde_json::to_string_pretty(document).unwrap_or_default();
+    let mut text = escape_json(&serde_json::to_string_pretty(document).unwrap_or_default());
     text.push('\n');
     text
 }

@@ -128,7 +128,7 @@ struct FailureDocument {
 /// A request beyond those of the plan.
 #[derive(Serialize, JsonSchema)]
 struct RepairDocument {
-    /// `retried`, `found-by-nonce` or `rotated-to-recover`.
+    /// `retried`, `not-found`, `found-by-nonce`, `rotated-to-recover` or `gave-back`.
     code: &'static str,
     /// How many requests.
     times: u32,

@@ -8,7 +8,7 @@ use annotate_snippets::{Annotation, AnnotationKind, Element, Group, Level, Origi
 use super::errors::hint_lines;
 use crate::desired::explain;
 use crate::diagnostic::{Diagnostic, Label, Severity, Source, SourceId, Sources, Span};
-use crate::render::escape::escape_excerpt;
+use crate::escape::escape_excerpt;
 use crate::render::layout::{Role, paragraph};
 use crate::render::words::count;
 use crate::render::{Style, escape};

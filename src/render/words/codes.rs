@@ -1,4 +1,4 @@
-//! Every code that a plan can show, with what it means in general. What it means for one key is said where it occurs.
+//! Every code that a plan or a refused approval can show, with what it means in general. What it means for one key is said where it occurs.
 //!
 //! A code is stable: it may be retired, never given another meaning.
 
@@ -143,7 +143,7 @@ pub(in crate::render) const REFUSALS: &[Meaning] = &[
     ),
     says(
         "other-organisation",
-        "The files are fenced to another organisation than the running key's.",
+        "The files, or the saved plan, are for another organisation than the running key's.",
         "Run with a key of that organisation, or correct `organisation:` in the root file.",
     ),
     says(
@@ -185,6 +185,30 @@ pub(in crate::render) const REFUSALS: &[Meaning] = &[
         "unknown-contract",
         "With `--strict-contract`, the service answered something that this version does not know.",
         "Use a newer portkey-sync, or leave the option out.",
+    ),
+];
+
+/// Of reasons not to apply what was approved. `cli` finds them, as it holds the plan beside its approval.
+pub(in crate::render) const APPROVALS: &[Meaning] = &[
+    says(
+        "bad-saved-plan",
+        "The file is no saved plan: no JSON, cut off, too large, another document, or edited since.",
+        "Make the plan again: `portkey-sync plan --out plan.json`.",
+    ),
+    says(
+        "other-files",
+        "The keys files do not mean what they meant when the plan was made. Comments, order and templates are no meaning.",
+        "Apply from the revision that was planned, or plan again and have the new plan reviewed.",
+    ),
+    says(
+        "other-plan",
+        "What apply would do now is not what was approved: the keys, or the time, have moved since.",
+        "Look at what moved, plan again, and approve that. A partial apply resumes with `apply plan.json`, not with a digest alone.",
+    ),
+    says(
+        "other-version",
+        "The saved plan was made by a version whose first two numbers differ, or in another format.",
+        "Plan and apply with one version.",
     ),
 ];
 
@@ -278,7 +302,7 @@ mod tests {
 
     #[test]
     fn the_codes_of_each_list_are_sorted() {
-        for meanings in [BLOCKED, REFUSALS, NOTES] {
+        for meanings in [BLOCKED, REFUSALS, APPROVALS, NOTES] {
             assert!(meanings.is_sorted_by(|a, b| a.code < b.code));
         }
     }

@@ -16,7 +16,7 @@ use crate::plan::{Action, Cause, Causes, Event, Purpose, Reason};
 use crate::report::{NotAttempted, Repair};
 
 pub(super) use blocked::blocked;
-pub(super) use codes::{BLOCKED, Meaning, NOTES, REFUSALS};
+pub(super) use codes::{APPROVALS, BLOCKED, Meaning, NOTES, REFUSALS};
 pub use moved::{Detail, Movement, files_moved, moved};
 pub(super) use refused::{note, refusal};
 pub(super) use risky::{is_grave, risk};

@@ -117,6 +117,22 @@ fn a_hostile_file_cannot_command_the_terminal() {
 }
 
 #[test]
+fn a_line_of_a_file_is_no_command_to_a_ci_system_and_its_caret_points_right() {
+    let commands = ["##vso[task.setvariable variable=X]evil", "##[add-mask]x", "###[error]x", "::error::x"];
+    for command in commands {
+        for line in [format!("{command}: wrong\n"), format!("  name: {command} wrong # {command}\n")] {
+            let mut sources = Sources::default();
+            let primary = label(&mut sources, "k.yaml", &line, "wrong", "");
+            let shown = text::diagnostics(&[complaint(Some(primary), Vec::new())], &sources, &PLAIN);
+            assert!(!shown.contains("##[") && !shown.contains("##vso"), "{shown}");
+            assert!(!shown.lines().any(|line| line.trim_start().starts_with("::")), "{shown}");
+            let at = |part: &str| shown.lines().find_map(|line| line.find(part)).unwrap();
+            assert_eq!(at("wrong"), at("^^^^^"), "{shown}");
+        }
+    }
+}
+
+#[test]
 fn colour_changes_nothing_but_colour() {
     let mut sources = Sources::default();
     let primary = label(&mut sources, "keys.yaml", FILE, "completions.write", "here");

@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use proptest::prelude::*;
+use serde_json::{Value, json};
 
+use super::tests::{NOW, lines, row, runner};
 use super::*;
 use crate::desired::{FileArgument, load};
 
@@ -169,10 +171,10 @@ fn each_entry_does_something_and_is_in_the_digest() {
     let plan = whole.plan();
     assert_eq!(plan.changes.len(), ENTRIES.len(), "{:?}", lines(&plan));
     assert_eq!((plan.blocked.len(), plan.refusals.len()), (0, 0), "{:?}", lines(&plan));
-    for at in 0..ENTRIES.len() {
+    for (at, entry) in ENTRIES.iter().enumerate() {
         let mut less = whole.clone();
         less.entries.remove(at);
-        assert_ne!(less.plan().digest(), plan.digest(), "{}", ENTRIES[at][0]);
+        assert_ne!(less.plan().digest(), plan.digest(), "{}", entry[0]);
     }
 }
 
