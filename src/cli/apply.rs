@@ -153,12 +153,7 @@ async fn run_with(
         Grounds::Now(_) => approve(global, args, &plan)?,
     }
 
-    if std::env::var_os("CI").is_some() && leaves_plain_files(&plan) {
-        output.complain(
-            "warning: this looks like a CI runner, whose disk vanishes, and new secrets go to plain files only; \
-             docs/sinks.md has other sinks\n",
-        );
-    }
+    warn_on_a_runner(&plan, output);
     let options = ApplyOptions {
         concurrency: usize::from(args.concurrency),
         verify_within: args.verify_for,
@@ -277,6 +272,16 @@ fn lock_failed(error: LockError) -> CommandError {
             .hint("a second run at the same time needs a --work-dir of its own")
             .exit(Exit::Refused),
         LockError::Io { .. } => CommandError::new(error).code("locked"),
+    }
+}
+
+/// A runner's disk vanishes, and with it what was delivered to its files only.
+fn warn_on_a_runner(plan: &Plan, output: &Output) {
+    if std::env::var_os("CI").is_some() && leaves_plain_files(plan) {
+        output.complain(
+            "warning: this looks like a CI runner, whose disk vanishes, and new secrets go to plain files only; \
+             docs/sinks.md has other sinks\n",
+        );
     }
 }
 

@@ -184,7 +184,7 @@ mod tests {
             let source = std::fs::read_to_string(entry.unwrap().path()).unwrap();
             let source = source.split("#[cfg(test)]").next().unwrap();
             for (at, _) in source.match_indices(".refused(") {
-                let before = source[..at].trim_end();
+                let before = source.split_at(at).0.trim_end();
                 codes.extend(
                     before
                         .strip_suffix("\")")

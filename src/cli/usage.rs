@@ -144,14 +144,14 @@ pub(super) fn without_effect(matches: &ArgMatches) -> Option<clap::Error> {
     };
     if manual::connects(name) {
         return (is_said("embedded_emulator") && is_said("base_url"))
-            .then(|| refused("--base-url", "with --emulator, which is a service of its own"))
+            .then(|| unfit("--base-url", "with --emulator, which is a service of its own"))
             .flatten();
     }
     let command = manual::command();
     let unused = command.get_arguments().find(|argument| {
         argument.get_help_heading() == Some(CONNECTION) && is_said(argument.get_id().as_str())
     })?;
-    refused(&format!("--{}", unused.get_long()?), &format!("on {name}, which connects to nothing"))
+    unfit(&format!("--{}", unused.get_long()?), &format!("on {name}, which connects to nothing"))
 }
 
 fn write_stdout(text: &str) {
