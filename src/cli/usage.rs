@@ -138,7 +138,7 @@ fn is_near(word: &str, suggested: &ContextValue) -> bool {
 pub(super) fn without_effect(matches: &ArgMatches) -> Option<clap::Error> {
     let (name, matches) = matches.subcommand()?;
     let is_said = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
-    let refused = |option: &str, why: &str| {
+    let unfit = |option: &str, why: &str| {
         let message = format!("{option} has no effect {why}");
         Some(manual::command().error(ErrorKind::ArgumentConflict, message))
     };
