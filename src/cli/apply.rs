@@ -13,7 +13,7 @@ use crate::desired::Desired;
 use crate::handoff::Why;
 use crate::model::Target;
 use crate::plan::{Asked, Plan, hold_against};
-use crate::render::text::{EventLayout, Extent, Mode};
+use crate::render::text::{EventLayout, Mode};
 use crate::render::{self, json::lines};
 use crate::report::{Event, Report};
 use crate::secrets::{Escrow, Journal, LockError, Sinks, WorkLock};
@@ -121,9 +121,8 @@ async fn run_with(
     if format == ApplyFormat::Jsonl {
         output.data(&lines::plan(&plan));
     }
-    let extent = planning::extent(&args.planning, grounds.purpose().asked);
     match grounds {
-        Grounds::Now(_) => show(global, format, extent, desired, &plan, output),
+        Grounds::Now(_) => show(global, args, grounds, desired, &plan, output),
         Grounds::Saved(approval) => {
             approval.check_organisation(&plan)?;
             let slots = planning::escrow(global, &args.planning, desired)?.slots();
@@ -135,7 +134,7 @@ async fn run_with(
                 ApplyFormat::Json | ApplyFormat::Jsonl => output.talk(&holds),
             }
             if plan.needs_a_person() || global.verbose > 0 {
-                show(global, format, extent, desired, &plan, output);
+                show(global, args, grounds, desired, &plan, output);
             }
         }
     }
@@ -209,13 +208,13 @@ async fn run_with(
 /// The plan, for people.
 fn show(
     global: &GlobalArgs,
-    format: ApplyFormat,
-    extent: Extent,
+    args: &ApplyArgs,
+    grounds: &Grounds<'_>,
     desired: &Desired,
     plan: &Plan,
     output: &Output,
 ) {
-    if format == ApplyFormat::Text {
+    if args.format == ApplyFormat::Text {
         let files = validate::files_name(global);
         let shown = Shown {
             scope_sets: &desired.scope_sets,
@@ -223,7 +222,7 @@ fn show(
             next_command: None,
             mode: Mode::AboutToApply,
             folder: desired.sink_folder(),
-            extent,
+            extent: planning::extent(&args.planning, grounds.purpose().asked),
         };
         output.data(&planning::told(global, PlanFormat::Text, shown, plan, output));
     }

@@ -13,12 +13,13 @@ use crate::live::{Live, Names, RunningKey, refresh};
 use crate::model::KeyKind;
 use crate::render::{self, Verbosity};
 
-use super::args::{GlobalArgs, days};
+use super::args::GlobalArgs;
 use super::exit::Exit;
 use super::failure::CommandError;
 use super::formats::OutputFormat;
 use super::output::Output;
 use super::session::Session;
+use super::values::days;
 use super::{import, planning, validate};
 
 /// All conditions must hold; of one that is given several times, one value must fit.

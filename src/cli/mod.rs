@@ -27,6 +27,7 @@ mod show;
 mod show_plan;
 mod usage;
 mod validate;
+mod values;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

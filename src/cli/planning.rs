@@ -15,15 +15,14 @@ use crate::render::text::{Extent, Mode, PlanContext};
 use crate::render::{self, Verbosity, markdown};
 use crate::secrets::{Escrow, Identities, Sinks, check_work_folder};
 
-use super::args::{
-    DEFAULT_BASE_URL, DEFAULT_FILE, DEFAULT_WORK_DIR, GlobalArgs, Moment, PlanArgs, PlanningArgs,
-};
+use super::args::{DEFAULT_BASE_URL, DEFAULT_FILE, DEFAULT_WORK_DIR, GlobalArgs, PlanArgs, PlanningArgs};
 use super::base;
 use super::exit::Exit;
 use super::failure::CommandError;
 use super::formats::{self, PlanFormat};
 use super::output::Output;
 use super::session::Session;
+use super::values::Moment;
 use super::{saved, validate};
 
 pub(super) async fn run(global: &GlobalArgs, args: &PlanArgs, output: &Output) -> Result<Exit, CommandError> {

@@ -363,7 +363,7 @@ fn a_command_on_keys_by_name_has_no_base() {
     rehearsal
         .run(&["revoke", "alpha", "--yes", "--base-ref", "HEAD"])
         .expect(64)
-        .says("plan, apply and validate");
+        .says("hint: --base-ref is for validate, plan, apply");
 }
 
 #[test]
