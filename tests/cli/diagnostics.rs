@@ -84,7 +84,7 @@ fn reference(kind: &str, name: &str) -> Option<(&'static str, String)> {
         "risk" => Some(("docs/review.md", format!("| `{name}` |"))),
         "exit-code" => Some(("README.md", format!("| {name} |"))),
         "blocked" | "refusal" | "note" => Some(("docs/json.md", format!("`{name}`"))),
-        "cause" => Some(("docs/review.md", format!("| {} |", name.replace('-', ' ')))),
+        "cause" => Some(("docs/review.md", format!("| {} |", name.replace('-', " ")))),
         "rule-set" => Some(("docs/policy.md", format!("`{name}`"))),
         // Of fields and scopes there are too many for this; their pages are made from the tables.
         "field" | "scope" => None,
