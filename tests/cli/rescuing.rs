@@ -169,9 +169,10 @@ fn as_nobody(rehearsal: &Rehearsal, args: &[&str]) -> Command {
     if fs::metadata("/proc/self").unwrap().uid() != 0 {
         return command;
     }
-    // Nobody may not be let into the folder of the program.
+    // Nobody may not be let into the folder of the program. Another process copies it: a program that starts in
+    // another test just then would inherit our open file, and a file that is open for writing cannot be run.
     let copy = rehearsal.folder.join("portkey-sync");
-    fs::copy(command.get_program(), &copy).unwrap();
+    assert!(Command::new("cp").arg(command.get_program()).arg(&copy).status().unwrap().success());
     give(rehearsal.folder.path());
     let mut other = Command::new(copy);
     other.args(args).uid(NOBODY).gid(NOBODY).current_dir(rehearsal.folder.path()).env_clear();
