@@ -76,6 +76,12 @@ policy_in_force() {
     return
   fi
   git rev-parse --quiet --verify --end-of-options "$base_ref^{commit}" >/dev/null || return 1
+  # Git prefers a tag to a branch, so a tag of the base's name would stand in for it.
+  local kind named=0
+  for kind in tags heads remotes; do
+    if git show-ref --verify --quiet -- "refs/$kind/$base_ref"; then named=$((named + 1)); fi
+  done
+  ((named <= 1)) || return 1
   if [[ $file == /* ]]; then
     top=$(cd -P -- "$(git rev-parse --show-toplevel)" && pwd) || return 1
     folder=$(cd -P -- "$(dirname -- "$file")" && pwd) || return 1
@@ -196,7 +202,7 @@ if [[ -n $base_ref && ! $base_ref =~ ^[A-Za-z0-9_][A-Za-z0-9_./^~@-]*$ ]]; then
 fi
 policy=''
 if [[ -n ${IN_POLICY:-} ]]; then
-  policy=$(policy_in_force "$IN_POLICY") || fail_usage 'the policy of base-ref cannot be read; is base-ref in this checkout? Check out with fetch-depth 0'
+  policy=$(policy_in_force "$IN_POLICY") || fail_usage 'the policy of base-ref cannot be read; is base-ref in this checkout, and the name of one branch or tag only? Check out with fetch-depth 0'
 fi
 
 case ${IN_COMMAND:-} in

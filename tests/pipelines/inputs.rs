@@ -100,6 +100,12 @@ pub(crate) fn the_policy_that_judges_is_that_of_the_base() {
     // A base that is not there is no reason to let the pull request judge itself.
     let job = plan(&[("base-ref", "0123456789012345678901234567890123456789")]).expect(64);
     assert!(job.log.contains("fetch-depth"), "{}", job.log);
+    // A tag of the branch's name does not stand in for the branch.
+    runner.git(&["branch", "release", &base]);
+    plan(&[("base-ref", "release")]).expect(0);
+    assert_eq!(runner.got("policy"), "strict");
+    runner.git(&["tag", "release"]);
+    plan(&[("base-ref", "release")]).expect(64);
     // Neither is a file of the base that is not here, as in a partial clone.
     let object = runner.git(&["rev-parse", &format!("{base}:keys/policy.yaml")]);
     let (folder, name) = object.split_at(2);
