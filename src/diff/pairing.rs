@@ -219,7 +219,7 @@ fn find<'a>(
         };
     }
     // A key is not the one that it replaces, whatever their names.
-    let replaced = key.replaces.as_ref().and_then(|id| by_id(id, live));
+    let replaced = key.replaces.as_ref().and_then(|id| live.key(id));
     let named = |name: &str| -> Vec<&'a LiveKey> {
         let named = named(by_name, key.kind, ids, name).iter().copied();
         named.filter(|live| replaced.is_none_or(|replaced| replaced.id != live.id)).collect()
@@ -250,17 +250,12 @@ fn find<'a>(
 
 /// The live keys in whose place others come.
 pub fn replaced(desired: &Desired, live: &Live) -> BTreeSet<KeyId> {
-    desired.keys.iter().filter_map(|key| Some(by_id(key.replaces.as_ref()?, live)?.id.clone())).collect()
+    desired.keys.iter().filter_map(|key| Some(live.key(key.replaces.as_ref()?)?.id.clone())).collect()
 }
 
 /// The live key that an entry is pinned to.
 fn pinned_key<'a>(key: &DesiredKey, live: &'a Live) -> Option<&'a LiveKey> {
-    by_id(key.id.as_ref()?, live)
-}
-
-/// UUIDs mean the same in capitals.
-fn by_id<'a>(id: &KeyId, live: &'a Live) -> Option<&'a LiveKey> {
-    live.keys.get(id).or_else(|| live.keys.get(&KeyId::new(id.as_str().to_ascii_lowercase())))
+    live.key(key.id.as_ref()?)
 }
 
 /// The live keys that bear a name.
@@ -316,7 +311,7 @@ fn refuse_replaced_claims<'a>(pairs: &mut [(&DesiredKey, Ids, Found<'a>)], live:
         .flat_map(|(key, _, found)| found.claims().map(|live| (live.id.clone(), key.place.clone())))
         .collect();
     for (key, _, found) in pairs {
-        if let Some(former) = key.replaces.as_ref().and_then(|id| by_id(id, live))
+        if let Some(former) = key.replaces.as_ref().and_then(|id| live.key(id))
             && let Some(other) = claimed.get(&former.id)
         {
             *found = Found::ClaimedTwice { live: former, other: other.clone() };

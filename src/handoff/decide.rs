@@ -146,8 +146,7 @@ pub fn decide(key: &Facts, slots: &[Escrowed], wish: &Wish, now: Timestamp, rule
     let of_this_key = |slot: &&Escrowed| slot.id.as_ref() == Some(&key.id);
     let own_create =
         |slot: &&Escrowed| matches!(&key.standing, Standing::InFlight(nonce) if *nonce == slot.nonce);
-    let is_committed =
-        |secret: &CommittedSecret| key.mask.as_ref().and_then(Mask::ends) == Some(secret.ends());
+    let is_committed = |secret: &CommittedSecret| key.mask.as_ref().is_some_and(|mask| secret.is(mask));
     let is_settled = matches!(&key.standing, Standing::Committed { secret, .. } if is_committed(secret));
 
     let held = slots
@@ -295,8 +294,7 @@ pub fn is_spent(slot: &Escrowed, key: Option<&Facts>, now: Timestamp) -> bool {
         // A secret whose key cannot be seen is kept for a person.
         (Some(_), None) => false,
         (Some(mask), Some(key)) => {
-            let is_committed = matches!(&key.standing, Standing::Committed { secret, .. }
-                if mask.ends() == Some(secret.ends()));
+            let is_committed = matches!(&key.standing, Standing::Committed { secret, .. } if secret.is(mask));
             is_committed || (slot.sent_at + slot.lease <= now && key.mask.as_ref() != Some(mask))
         }
     }

@@ -163,7 +163,7 @@ impl LiveKey {
     pub fn has_committed(&self, mask: &Mask) -> bool {
         let mark = self.mark.as_ref().filter(|mark| mark.new.is_none());
         let committed = mark.and_then(|mark| mark.secret.as_ref());
-        committed.is_some_and(|secret| mask.ends() == Some((&secret.ends.0, &secret.ends.1)))
+        committed.is_some_and(|secret| secret.is(mask))
     }
 
     /// Whether the key may do this.
@@ -247,6 +247,13 @@ impl RunningKey {
             1 => self.candidates.first().and_then(|id| live.keys.get(id)),
             _ => None,
         }
+    }
+}
+
+impl Live {
+    /// The key with this id, as somebody wrote it: UUIDs mean the same in capitals.
+    pub fn key(&self, id: &KeyId) -> Option<&LiveKey> {
+        self.keys.get(id).or_else(|| self.keys.get(&KeyId::new(id.as_str().to_ascii_lowercase())))
     }
 }
 

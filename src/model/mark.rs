@@ -170,6 +170,11 @@ impl CommittedSecret {
         (&self.ends.0, &self.ends.1)
     }
 
+    /// Whether it is the secret that is shown like this. A mask of an unknown shape is nobody's.
+    pub fn is(&self, mask: &Mask) -> bool {
+        mask.ends() == Some(self.ends())
+    }
+
     /// How long the previous secret lives after this one was issued.
     pub fn transition_length(&self) -> Option<SignedDuration> {
         self.transition.as_deref()?.parse().ok()

@@ -64,6 +64,7 @@ fn plan_for(inputs: &Inputs<'_>, diff: &Diff<'_>, rivals: Vec<Rival>) -> Plan {
         };
         let (decisions, dropped) = without_drift(inputs, entry, only_changed);
         left_out.fields += dropped;
+        let is_blocked = decisions.iter().any(|decision| matches!(decision, Decision::Blocked(_)));
         for decision in decisions {
             match decision {
                 Decision::Change(change) => changes.push(*change),
@@ -77,7 +78,6 @@ fn plan_for(inputs: &Inputs<'_>, diff: &Diff<'_>, rivals: Vec<Rival>) -> Plan {
                 Decision::Gone => {}
             }
         }
-        let is_blocked = blocked.last().is_some_and(|last: &Blocked| last.place.as_ref() == Some(place));
         match replacing::decide(inputs, entry).filter(|_| !is_blocked) {
             Some(Former::Delete(change)) => changes.push(*change),
             Some(Former::Wait(former)) => waiting.push(former),

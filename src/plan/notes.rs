@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{Asked, Change, Inputs, Note};
-use crate::live::{Completeness, LiveKey};
-use crate::model::{Escrowed, KeyAddress, KeyKind, Mask, Setting};
+use crate::live::Completeness;
+use crate::model::{Escrowed, KeyAddress, KeyKind, Setting};
 use crate::plan::Request;
 
 /// Clocks that differ by more than this are mentioned.
@@ -49,18 +49,12 @@ fn of_the_escrow(inputs: &Inputs<'_>, changes: &[Change]) -> Vec<Note> {
             (Some(_), None) if delivered.contains(&slot.nonce.as_str()) => None,
             (Some(_), None) => Some(Note::HeldWithoutKey(slot.clone())),
             (Some(mask), Some(key)) => {
-                let is_wanted = slot.sealed && key.mask.as_ref() == Some(mask) && !is_settled(key);
+                let is_wanted = slot.sealed && key.mask.as_ref() == Some(mask) && !key.has_committed(mask);
                 is_wanted.then(|| Note::RescueCopy(slot.clone()))
             }
         }
     };
     inputs.options.slots.iter().filter_map(note).collect()
-}
-
-/// Whether the mark says that the live secret was delivered.
-fn is_settled(key: &LiveKey) -> bool {
-    let committed = key.mark.as_ref().and_then(|mark| mark.secret.as_ref());
-    committed.is_some_and(|secret| key.mask.as_ref().and_then(Mask::ends) == Some(secret.ends()))
 }
 
 /// Keys that somebody ends by hand while the files let them go on: the next apply would bring them back.

@@ -4,12 +4,12 @@
 
 use jiff::Timestamp;
 
-use super::{Action, BlockedReason, Harm, Inputs, KeyId, Reason, Waiting, build, secret};
+use super::{Action, BlockedReason, Harm, Inputs, Reason, Waiting, build, secret};
 use crate::desired::{DesiredKey, Presence};
 use crate::diff::{Entry, Found};
 use crate::handoff::{Next, Standing, TRANSITION};
 use crate::live::LiveKey;
-use crate::model::{KeyAddress, KeyKind, Mask};
+use crate::model::{KeyAddress, KeyKind};
 use crate::plan::Change;
 
 /// What is due for the key that this entry replaces.
@@ -24,9 +24,7 @@ pub(super) enum Former {
 
 /// The key that an entry replaces, if it is there.
 fn former<'a>(inputs: &Inputs<'a>, entry: &DesiredKey) -> Option<&'a LiveKey> {
-    let id = entry.replaces.as_ref()?;
-    let keys = &inputs.live.keys;
-    keys.get(id).or_else(|| keys.get(&KeyId::new(id.as_str().to_ascii_lowercase())))
+    inputs.live.key(entry.replaces.as_ref()?)
 }
 
 /// Why the new key is made, or why it cannot be: an id that nobody bears is more likely a slip than a wish.
@@ -92,7 +90,7 @@ fn delivered_since(inputs: &Inputs<'_>, entry: &Entry<'_>, live: &LiveKey) -> Op
     match secret::facts(live).standing {
         Standing::InFlight(_) => None,
         Standing::Committed { secret, .. } => {
-            let is_live = live.mask.as_ref().and_then(Mask::ends) == Some(secret.ends());
+            let is_live = live.mask.as_ref().is_some_and(|mask| secret.is(mask));
             is_live.then_some(secret.issued_at)
         }
         // It was made elsewhere, and nobody here delivers it.
