@@ -124,7 +124,10 @@ fn rotate_works_for_one_key_while_the_entry_of_another_is_broken() {
     assert!(rehearsal.opens(&rehearsal.folder.read(FRESH)));
     // At once a second time is too early.
     rehearsal.forget_requests();
-    rehearsal.run(&["rotate", "fresh", "--yes"]).expect(4).says("gets a new secret in 30 minutes");
+    rehearsal
+        .run(&["rotate", "fresh", "--yes"])
+        .expect(4)
+        .says("Portkey refuses another secret for `prod/fresh`");
     assert_eq!(rotations(&rehearsal), 0);
     rehearsal.run(&["rotate", "nobody", "--yes"]).expect(1);
 }
