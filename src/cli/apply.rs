@@ -219,6 +219,7 @@ fn show(
         let shown = Shown {
             scope_sets: &desired.scope_sets,
             files: &files,
+            root: &validate::root_name(global),
             next_command: None,
             mode: Mode::AboutToApply,
             folder: desired.sink_folder(),

@@ -48,8 +48,12 @@ pub(super) enum PlanFormat {
     Json,
     /// A comment for a pull request
     Markdown,
+    /// For code scanning: SARIF 2.1.0 with what to look at, each at its entry
+    Sarif,
     /// Annotations for a workflow of GitHub: what to look at, each at its entry
     Github,
+    /// A Code Quality report for GitLab: what to look at, each at its entry
+    Gitlab,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -97,7 +101,9 @@ impl From<PlanFormat> for OutputFormat {
             PlanFormat::Text => Self::Text,
             PlanFormat::Json => Self::Json,
             PlanFormat::Markdown => Self::Markdown,
+            PlanFormat::Sarif => Self::Sarif,
             PlanFormat::Github => Self::Github,
+            PlanFormat::Gitlab => Self::Gitlab,
         }
     }
 }

@@ -39,7 +39,7 @@ pub(super) async fn run(global: &GlobalArgs, args: &ShowArgs, output: &Output) -
     match args.format {
         _ if is_plan => show_plan::run(global, path, args.format, output),
         PlanFormat::Text | PlanFormat::Json => key(global, args, output).await,
-        PlanFormat::Markdown | PlanFormat::Github => {
+        PlanFormat::Markdown | PlanFormat::Sarif | PlanFormat::Github | PlanFormat::Gitlab => {
             Err(CommandError::message("only a saved plan can be shown in this format")
                 .hint("a live key is shown as text or json")
                 .code("usage")
@@ -81,9 +81,7 @@ async fn look(
     let organisation = live.organisation.as_ref().map(OrganisationId::as_str);
     Ok(match args.format {
         PlanFormat::Json => render::json::key(organisation, live.now, holding),
-        PlanFormat::Text | PlanFormat::Markdown | PlanFormat::Github => {
-            render::text::key(holding, live.now, &output.stdout)
-        }
+        _ => render::text::key(holding, live.now, &output.stdout),
     })
 }
 

@@ -23,13 +23,14 @@ pub(super) fn run(
     let SavedPlan { tool_version: _, plan, options, files } =
         saved::read(path).map_err(|error| CommandError { moved: None, ..error })?;
     let names = files.names.join(", ");
-    let first = files.names.first().map_or(Path::new("."), Path::new);
+    let first = files.names.first().map_or(".", String::as_str);
     let shown = Shown {
         scope_sets: &files.scope_sets,
         files: &names,
+        root: first,
         next_command: Some(apply_saved(global, path, &[], &plan)),
         mode: Mode::Preview,
-        folder: folder_of(first),
+        folder: folder_of(Path::new(first)),
         extent: match (options.targets.len(), options.prune) {
             (0, Prune::List) => Extent::Entries,
             (0, Prune::Delete) => Extent::EntriesAndRest,

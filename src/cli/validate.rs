@@ -35,19 +35,7 @@ pub(super) fn run(global: &GlobalArgs, args: &ValidateArgs, output: &Output) -> 
             output.data(&render::json::reviewed(&loaded.diagnostics, &loaded.sources, review.as_ref()));
         }
         ValidateFormat::Sarif | ValidateFormat::Github | ValidateFormat::Gitlab => {
-            let told = formats::diagnostics(
-                args.format.into(),
-                &loaded.diagnostics,
-                &loaded.sources,
-                &files_name(global),
-            );
-            output.data(&told.unwrap_or_default());
-            if let (ValidateFormat::Github, Some(desired), Some(review)) =
-                (args.format, &loaded.desired, &review)
-            {
-                let told = render::github::review(review, &desired.scope_sets, &formats::paths());
-                output.data(&told);
-            }
+            output.data(&for_forge(global, args.format, &loaded, review.as_ref()));
         }
         ValidateFormat::Text => {
             output.complain(&render::text::diagnostics(&loaded.diagnostics, &loaded.sources, &output.stderr));
@@ -79,6 +67,32 @@ pub(super) fn run(global: &GlobalArgs, args: &ValidateArgs, output: &Output) -> 
         (Some(_), None) if base_is_wrong && !args.deny_risks.is_empty() => Exit::Refused,
         (Some(_), _) => Exit::Done,
     })
+}
+
+/// Complaints, and what to look at, each at its line.
+fn for_forge(
+    global: &GlobalArgs,
+    format: ValidateFormat,
+    loaded: &Loaded,
+    review: Option<&Review>,
+) -> String {
+    let Loaded { desired, diagnostics, sources, .. } = loaded;
+    let (root, paths) = (root_name(global), formats::paths());
+    let reviewed = desired.as_ref().zip(review);
+    match (format, reviewed) {
+        (ValidateFormat::Sarif, Some((desired, review))) => {
+            render::sarif::reviewed((diagnostics, sources), review, &desired.scope_sets, &root, &paths)
+        }
+        (ValidateFormat::Gitlab, Some((desired, review))) => {
+            render::gitlab::reviewed((diagnostics, sources), review, &desired.scope_sets, &root, &paths)
+        }
+        (_, _) => {
+            let complaints = formats::diagnostics(format.into(), diagnostics, sources, &files_name(global));
+            let review =
+                reviewed.map(|(desired, review)| render::github::review(review, &desired.scope_sets, &paths));
+            complaints.unwrap_or_default() + &review.unwrap_or_default()
+        }
+    }
 }
 
 fn reviewed(args: &ValidateArgs, base: &Desired, desired: &Desired) -> Review {
@@ -172,4 +186,12 @@ fn arguments(global: &GlobalArgs) -> Vec<FileArgument> {
 /// The files as the user named them.
 pub(super) fn files_name(global: &GlobalArgs) -> String {
     global.files.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// The first of them, as complaints name it.
+pub(super) fn root_name(global: &GlobalArgs) -> String {
+    match global.files.first() {
+        Some(first) if first.as_os_str() == "-" => "<stdin>".to_owned(),
+        first => first.map(|path| path.display().to_string()).unwrap_or_default(),
+    }
 }

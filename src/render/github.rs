@@ -4,36 +4,26 @@
 //! people, and as part of a command.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
+use super::findings::{self, Finding, Level};
 use super::layout::clip;
-use super::markdown::{Because, What, because, headline};
-use super::text::{Extent, Mode, PlanContext};
-use super::words::{self, Explained};
-use super::{Paths, Verbosity, escape};
+use super::markdown::headline;
+use super::text::PlanContext;
+use super::{Paths, escape};
 use crate::diagnostic::{Diagnostic, Place, Severity, Sources, Span};
-use crate::plan::{Beside, Change, Plan, Review};
+use crate::plan::{Plan, Review};
 
 /// A message is cut to this; GitHub shows 4 KiB.
 const LONGEST_MESSAGE: usize = 2_000;
 /// A title is cut to this.
 const LONGEST_TITLE: usize = 200;
 
-/// How loud an annotation is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Level {
-    Notice,
-    Warning,
-    Error,
-}
-
-impl Level {
-    fn command(self) -> &'static str {
-        match self {
-            Self::Notice => "notice",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
+/// How loud an annotation is, in the runner's words.
+fn word(level: Level) -> &'static str {
+    match level {
+        Level::Notice => "notice",
+        Level::Warning => "warning",
+        Level::Error => "error",
     }
 }
 
@@ -76,16 +66,7 @@ fn one(diagnostic: &Diagnostic, sources: &Sources, paths: &Paths) -> String {
 
 /// What to look at, each at its entry's place; a line of counts last.
 pub fn plan(plan: &Plan, context: &PlanContext<'_>, paths: &Paths) -> String {
-    let mut out = String::new();
-    for refusal in &plan.refusals {
-        out.push_str(&command(Level::Error, &[title("refused")], &lines(&words::refusal(refusal))));
-    }
-    for blocked in &plan.blocked {
-        let mut properties: Vec<_> = blocked.place.iter().flat_map(|place| at(place, paths)).collect();
-        properties.push(title(&format!("blocked {}", blocked.address)));
-        out.push_str(&command(Level::Warning, &properties, &lines(&words::blocked(blocked))));
-    }
-    out.push_str(&risky(&plan.changes, context, paths));
+    let mut out = annotations(&findings::of_plan(plan, context), paths);
     let counts = headline(plan).replace("**", "");
     out.push_str(&command(Level::Notice, &[title("plan")], &[counts, format!("plan {}", plan.digest())]));
     out
@@ -93,48 +74,18 @@ pub fn plan(plan: &Plan, context: &PlanContext<'_>, paths: &Paths) -> String {
 
 /// What to look at of what the files change since their base, each at its entry's place.
 pub fn review(review: &Review, scope_sets: &BTreeMap<String, BTreeSet<String>>, paths: &Paths) -> String {
-    let context = PlanContext {
-        scope_sets,
-        files: "",
-        verbosity: Verbosity::Normal,
-        next_command: None,
-        mode: Mode::Review,
-        folder: Path::new("."),
-        extent: Extent::Entries,
-    };
-    let mut out = String::new();
-    if let Some(refusal) = &review.refusal {
-        out.push_str(&command(Level::Error, &[title("refused")], &lines(&words::refusal(refusal))));
-    }
-    out.push_str(&risky(&review.changes, &context, paths));
-    for Beside { address, place, fields } in &review.beside {
-        let whose = address.as_ref().map_or_else(|| "root file".to_owned(), ToString::to_string);
-        let mut properties: Vec<_> = place.iter().flat_map(|place| at(place, paths)).collect();
-        properties.push(title(&whose));
-        let what = format!("{} changed; what that does depends on the live keys", fields.join(", "));
-        out.push_str(&command(Level::Notice, &properties, &[what]));
-    }
-    out
+    annotations(&findings::of_review(review, scope_sets), paths)
 }
 
-fn risky(changes: &[Change], context: &PlanContext<'_>, paths: &Paths) -> String {
-    let mut out = String::new();
-    for change in changes.iter().filter(|change| !change.risks.is_empty()) {
-        let grave = change.risks.iter().any(|found| words::is_grave(found.risk));
-        let level = if grave { Level::Warning } else { Level::Notice };
-        let mut properties: Vec<_> = change.place.iter().flat_map(|place| at(place, paths)).collect();
-        properties.push(title(&format!("{} {}", words::action(change.action).1, change.address)));
-        let why: Vec<String> = because(change, context)
-            .into_iter()
-            .map(|Because { phrases, what }| match what {
-                What::Sentence(text) if text.is_empty() => phrases,
-                What::Sentence(text) => format!("{phrases}: {text}"),
-                What::Values(values) => format!("{phrases}: {}", values.join(", ")),
-            })
-            .collect();
-        out.push_str(&command(level, &properties, &why));
-    }
-    out
+/// One for each entry, with all that there is to look at in it.
+fn annotations(findings: &[Finding], paths: &Paths) -> String {
+    let annotation = |finding: &Finding| {
+        let mut properties: Vec<_> = finding.place.iter().flat_map(|place| at(place, paths)).collect();
+        properties.push(title(&finding.title));
+        let lines: Vec<String> = finding.points.iter().flat_map(|point| point.lines.clone()).collect();
+        command(finding.level(), &properties, &lines)
+    };
+    findings.iter().map(annotation).collect()
 }
 
 /// An error that ended the run.
@@ -143,17 +94,6 @@ pub fn error(message: &str, causes: &[String], hints: &[String]) -> String {
     lines.extend(causes.iter().map(|cause| format!("caused by: {}", escape(cause))));
     lines.extend(hints.iter().map(|hint| format!("hint: {}", escape(hint))));
     command(Level::Error, &[title("error")], &lines)
-}
-
-fn lines(explained: &Explained) -> Vec<String> {
-    let Explained { code: _, message, details, hints } = explained;
-    let hints = hints.iter().map(|hint| format!("hint: {hint}"));
-    [message.clone()]
-        .into_iter()
-        .chain(details.iter().cloned())
-        .chain(hints)
-        .map(|line| escape(&line))
-        .collect()
 }
 
 fn title(text: &str) -> (&'static str, String) {
@@ -172,7 +112,7 @@ fn command(level: Level, properties: &[(&'static str, String)], lines: &[String]
         .map(|(name, value)| format!("{name}={}", in_property(&clip(&escape(value), LONGEST_TITLE))))
         .collect();
     let message = in_message(&clip(&lines.join("\n"), LONGEST_MESSAGE));
-    format!("::{} {}::{message}\n", level.command(), properties.join(","))
+    format!("::{} {}::{message}\n", word(level), properties.join(","))
 }
 
 /// The runner undoes this in messages, and nothing else.

@@ -11,7 +11,7 @@ use super::text::tests::hostile::{EVIL, evil_plan};
 use super::{Paths, github, gitlab, json as json_format, markdown, sarif, text};
 use crate::desired::{Loaded, parse_str};
 use crate::diff::FieldChange;
-use crate::plan::{Cause, Causes, Change, Plan, Reason};
+use crate::plan::{Beside, Cause, Causes, Change, Plan, Reason, Review};
 use crate::report::Event;
 
 /// Plans by name, each with the risks that a real one would have.
@@ -120,7 +120,9 @@ pub(super) fn formats_of_plan(plan: &Plan) -> BTreeMap<&'static str, String> {
         ("txt", text::plan(plan, &context, &PLAIN)),
         ("json", json_format::plan(plan)),
         ("md", markdown::plan(plan, &context, markdown::GITHUB_LIMIT)),
+        ("sarif", sarif::plan(plan, &context, "keys.yaml", &paths())),
         ("github", github::plan(plan, &context, &paths())),
+        ("gitlab", gitlab::plan(plan, &context, "keys.yaml", &paths())),
     ])
 }
 
@@ -210,11 +212,16 @@ fn assert_valid(validator: &jsonschema::Validator, name: &str, text: &str) {
 #[test]
 fn every_machine_readable_format_holds_to_its_schema() {
     let validator = |name| jsonschema::validator_for(&schema(name)).unwrap();
+    let sarif = validator("sarif-2.1.0.schema.json");
+    let gitlab = validator("gitlab-code-quality.schema.json");
     let plan_schema = validator("plan.schema.json");
     let report_schema = validator("report.schema.json");
     let events = validator("events.schema.json");
     for (name, plan) in plans() {
-        assert_valid(&plan_schema, name, &formats_of_plan(&plan)["json"]);
+        let formats = formats_of_plan(&plan);
+        assert_valid(&plan_schema, name, &formats["json"]);
+        assert_valid(&sarif, name, &formats["sarif"]);
+        assert_valid(&gitlab, name, &formats["gitlab"]);
         assert_valid(&report_schema, name, &json_format::report(&mixed_report_of(&plan), &plan, 3));
         let lines = json_format::lines::plan(&plan) + &json_format::lines::refused(&plan, 4);
         lines.lines().for_each(|line| assert_valid(&events, name, line));
@@ -222,8 +229,6 @@ fn every_machine_readable_format_holds_to_its_schema() {
     stream(&story()).lines().for_each(|line| assert_valid(&events, "story", line));
     assert_valid(&events, "error", &json_format::lines::error("usage", "no", &[], &[], 64));
     let diagnostics = validator("diagnostics.schema.json");
-    let sarif = validator("sarif-2.1.0.schema.json");
-    let gitlab = validator("gitlab-code-quality.schema.json");
     for (name, loaded) in complaints() {
         let formats = formats_of_complaints(&loaded);
         assert_valid(&diagnostics, name, &formats["json"]);
@@ -314,4 +319,87 @@ fn a_region_of_sarif_has_the_second_place_and_counts_characters() {
         assert_eq!(rule["id"], result["ruleId"]);
         assert!(!rule["help"]["text"].as_str().unwrap().is_empty());
     }
+}
+
+/// The results of a log, each with its rule.
+fn results_of(log: &str) -> Vec<(Value, Value)> {
+    let log: Value = serde_json::from_str(log).unwrap();
+    let run = &log["runs"][0];
+    let rule = |result: &Value| {
+        let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+        run["tool"]["driver"]["rules"][index].clone()
+    };
+    run["results"].as_array().unwrap().iter().map(|result| (result.clone(), rule(result))).collect()
+}
+
+#[test]
+fn whatever_a_plan_has_to_look_at_is_a_rule_with_help() {
+    let mut seen = std::collections::BTreeSet::new();
+    for (name, plan) in plans() {
+        for (result, rule) in results_of(&formats_of_plan(&plan)["sarif"]) {
+            assert_eq!(result["ruleId"], rule["id"], "{name}");
+            for text in ["shortDescription", "fullDescription", "help"] {
+                assert!(rule[text]["text"].as_str().is_some_and(|text| !text.is_empty()), "{name}: {rule}");
+            }
+            seen.insert(rule["id"].as_str().unwrap().to_owned());
+        }
+    }
+    // One of each kind: a risk, what is blocked, what is refused, a rule of a policy.
+    for id in ["mints-keys", "ambiguous", "too-many-deletes", "denied-risk"] {
+        assert!(seen.contains(id), "{id} is not in {seen:?}");
+    }
+}
+
+#[test]
+fn what_is_to_look_at_has_its_gravest_risk_for_a_rule_and_stays_the_same_when_its_line_moves() {
+    let log = |line| {
+        let scopes = FieldChange::Scopes {
+            added: vec!["logs.list".to_owned(), "workspace_service_api_keys.create".to_owned()],
+            dropped: Vec::new(),
+            after: vec!["logs.list".to_owned(), "workspace_service_api_keys.create".to_owned()],
+        };
+        let expiry = FieldChange::ExpiresAt { before: Some(time("2026-12-31T00:00:00Z")), after: None };
+        let mut plan = Plan { changes: vec![update("ws-a/x", line, vec![scopes, expiry])], ..empty_plan() };
+        assess(&mut plan);
+        results_of(&formats_of_plan(&plan)["sarif"])
+    };
+    let (here, moved) = (log(3), log(90));
+    let rules = |results: &[(Value, Value)]| -> Vec<String> {
+        results.iter().map(|(result, _)| result["ruleId"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(rules(&here), ["mints-keys", "expiry-removed"]);
+    assert!(here[0].0["message"]["text"].as_str().unwrap().contains("can see more"), "{here:?}");
+    let line = |results: &[(Value, Value)]| {
+        results[0].0["locations"][0]["physicalLocation"]["region"]["startLine"].clone()
+    };
+    assert_eq!((line(&here), line(&moved)), (json!(3), json!(90)));
+    for ((a, _), (b, _)) in here.iter().zip(&moved) {
+        assert_eq!(a["partialFingerprints"], b["partialFingerprints"]);
+    }
+    assert_ne!(here[0].0["partialFingerprints"], here[1].0["partialFingerprints"]);
+}
+
+#[test]
+fn a_review_is_in_the_same_log_as_the_complaints() {
+    let plan = story();
+    let beside = Beside { address: None, place: None, fields: vec!["managed_by"] };
+    let review = Review { changes: plan.changes, dropped: Vec::new(), beside: vec![beside], refusal: None };
+    let complaints = complaints();
+    let (_, loaded) = complaints.iter().find(|(name, _)| *name == "warning").unwrap();
+    let said = (loaded.diagnostics.as_slice(), &loaded.sources);
+    let sets = scope_sets();
+    let log = sarif::reviewed(said, &review, &sets, "keys.yaml", &paths());
+    assert_valid(&jsonschema::validator_for(&schema("sarif-2.1.0.schema.json")).unwrap(), "review", &log);
+    let results = results_of(&log);
+    let has = |id: &str| {
+        results.iter().any(|(result, rule)| result["ruleId"] == id && rule["help"]["text"].is_string())
+    };
+    for id in ["duplicate-scope", "mints-keys", "deleted", "depends-on-live-keys"] {
+        assert!(has(id), "{id}: {log}");
+    }
+    let report = gitlab::reviewed(said, &review, &sets, "keys.yaml", &paths());
+    let gitlab_schema = jsonschema::validator_for(&schema("gitlab-code-quality.schema.json")).unwrap();
+    assert_valid(&gitlab_schema, "review", &report);
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report.as_array().unwrap().len(), results.len());
 }

@@ -14,6 +14,7 @@ pub mod sarif;
 pub mod text;
 
 mod calls;
+mod findings;
 mod fingerprint;
 mod layout;
 mod paths;

@@ -1,27 +1,45 @@
-//! SARIF 2.1.0, the format in which code scanning services take complaints.
+//! SARIF 2.1.0, the format in which code scanning services take complaints, and what to look at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::fingerprint::fingerprints;
+use super::findings::{self, BESIDE, Finding, Level, Point};
+use super::fingerprint::Fingerprints;
 use super::layout::clip;
+use super::text::PlanContext;
+use super::words::{BLOCKED, Meaning, REFUSALS};
 use super::{Paths, escape, json};
 use crate::desired::{explain, explain_rule};
 use crate::diagnostic::{Diagnostic, Label, Severity, Sources, Span};
+use crate::plan::{Plan, Review, Risk};
 
 /// Where the schema of the format is.
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 /// A message is cut to this; code scanning shows the first thousand characters.
 const LONGEST_MESSAGE: usize = 1_000;
+/// The name under which GitHub looks for a fingerprint.
+const FINGERPRINT: &str = "primaryLocationLineHash";
 
-/// A complaint.
+/// All that one call of the program says.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Run {
+    tool: Value,
+    column_kind: &'static str,
+    results: Vec<SarifResult>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    properties: Option<Value>,
+}
+
+/// A complaint, or something to look at.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct SarifResult {
     rule_id: &'static str,
+    /// Where the rule stands in the log; set when all of them are known.
     rule_index: usize,
     level: &'static str,
     message: Message,
@@ -55,51 +73,67 @@ struct PhysicalLocation {
     region: Option<Region>,
 }
 
-/// Lines and columns count from 1, and the end lies behind the last character.
+/// Lines and columns count from 1, and the end lies behind the last character; without one it is that of the line.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Region {
     start_line: usize,
     start_column: usize,
-    end_line: usize,
-    end_column: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_column: Option<usize>,
 }
 
 /// Complaints about files as a SARIF log with one run.
 pub fn diagnostics(diagnostics: &[Diagnostic], sources: &Sources, paths: &Paths) -> String {
-    let mut codes: Vec<&'static str> = diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
+    log(complaints(diagnostics, sources, paths), None)
+}
+
+/// The same, and what to look at of what the files change since their base. What stands in no file is put to `root`,
+/// the keys file as the user named it.
+pub fn reviewed(
+    (diagnostics, sources): (&[Diagnostic], &Sources),
+    review: &Review,
+    scope_sets: &BTreeMap<String, BTreeSet<String>>,
+    root: &str,
+    paths: &Paths,
+) -> String {
+    let mut results = complaints(diagnostics, sources, paths);
+    results.extend(to_look_at(&findings::of_review(review, scope_sets), root, paths));
+    log(results, None)
+}
+
+/// What to look at of a plan, as a SARIF log with one run.
+pub fn plan(plan: &Plan, context: &PlanContext<'_>, root: &str, paths: &Paths) -> String {
+    let summary = json!({"plan": plan.digest(), "changes": plan.changes.len()});
+    log(to_look_at(&findings::of_plan(plan, context), root, paths), Some(summary))
+}
+
+fn log(mut results: Vec<SarifResult>, properties: Option<Value>) -> String {
+    let mut codes: Vec<&'static str> = results.iter().map(|result| result.rule_id).collect();
     codes.sort_unstable();
     codes.dedup();
-    let results: Vec<SarifResult> = diagnostics
-        .iter()
-        .zip(fingerprints(diagnostics, sources, paths))
-        .map(|(diagnostic, fingerprint)| {
-            let rule_index = codes.binary_search(&diagnostic.code).unwrap_or(0);
-            result(diagnostic, rule_index, fingerprint, sources, paths)
-        })
-        .collect();
+    for result in &mut results {
+        result.rule_index = codes.binary_search(&result.rule_id).unwrap_or(0);
+    }
     let rules: Vec<Value> = codes.into_iter().map(rule).collect();
-    json::pretty(&json!({
-        "$schema": SCHEMA,
-        "version": "2.1.0",
-        "runs": [{
-            "tool": {"driver": {
-                "name": "portkey-sync",
-                "semanticVersion": env!("CARGO_PKG_VERSION"),
-                "rules": rules,
-            }},
-            "columnKind": "unicodeCodePoints",
-            "results": results,
-        }],
-    }))
+    let run = Run {
+        tool: json!({"driver": {
+            "name": "portkey-sync",
+            "semanticVersion": env!("CARGO_PKG_VERSION"),
+            "rules": rules,
+        }}),
+        column_kind: "unicodeCodePoints",
+        results,
+        properties,
+    };
+    json::pretty(&json!({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}))
 }
 
 /// What `explain` says about a code, once for all its results.
 fn rule(code: &'static str) -> Value {
-    let of_policy = explain_rule(code).map(|rule| (rule.meaning, rule.failing, rule.remedy));
-    let explained =
-        explain(code).map(|explained| (explained.meaning, explained.example, explained.remedy)).or(of_policy);
-    let Some((meaning, example, remedy)) = explained else { return json!({"id": code}) };
+    let Some((meaning, example, remedy)) = manual(code) else { return json!({"id": code}) };
     let first = meaning.split_inclusive(". ").next().unwrap_or(meaning).trim_end();
     let mut help = format!("{meaning}\n\n");
     let mut markdown = help.clone();
@@ -117,13 +151,37 @@ fn rule(code: &'static str) -> Value {
     })
 }
 
-fn result(
-    diagnostic: &Diagnostic,
-    rule_index: usize,
-    fingerprint: String,
-    sources: &Sources,
-    paths: &Paths,
-) -> SarifResult {
+/// What a code means, an example or nothing, and what to do or to ask.
+fn manual(code: &str) -> Option<(&'static str, &'static str, &'static str)> {
+    if let Some(explained) = explain(code) {
+        return Some((explained.meaning, explained.example, explained.remedy));
+    }
+    if let Some(rule) = explain_rule(code) {
+        return Some((rule.meaning, rule.failing, rule.remedy));
+    }
+    if let Some(risk) = Risk::ALL.into_iter().find(|risk| risk.word() == code) {
+        return Some((risk.meaning(), "", risk.question()));
+    }
+    if code == BESIDE {
+        let meaning = "A field changed that decides which key is meant or what may become of it.";
+        return Some((meaning, "", "Look at `portkey-sync plan`, which knows the live keys."));
+    }
+    let meaning = BLOCKED.iter().chain(REFUSALS).find(|meaning| meaning.code == code);
+    meaning.map(|Meaning { code: _, what, remedy }| (*what, "", *remedy))
+}
+
+fn complaints(diagnostics: &[Diagnostic], sources: &Sources, paths: &Paths) -> Vec<SarifResult> {
+    let mut fingerprints = Fingerprints::default();
+    diagnostics
+        .iter()
+        .map(|diagnostic| {
+            let fingerprint = fingerprints.of_diagnostic(diagnostic, sources, paths);
+            complaint(diagnostic, fingerprint, sources, paths)
+        })
+        .collect()
+}
+
+fn complaint(diagnostic: &Diagnostic, fingerprint: String, sources: &Sources, paths: &Paths) -> SarifResult {
     let Diagnostic { code, severity, message, file, primary, secondary, hints } = diagnostic;
     let mut text = message.clone();
     for hint in hints {
@@ -140,7 +198,7 @@ fn result(
     let related = secondary.iter().enumerate();
     SarifResult {
         rule_id: code,
-        rule_index,
+        rule_index: 0,
         level: match severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
@@ -150,8 +208,43 @@ fn result(
         related_locations: related
             .map(|(index, label)| location(label, Some(index + 1), sources, paths))
             .collect(),
-        // The name under which GitHub looks for it.
-        partial_fingerprints: BTreeMap::from([("primaryLocationLineHash", fingerprint)]),
+        partial_fingerprints: BTreeMap::from([(FINGERPRINT, fingerprint)]),
+    }
+}
+
+fn to_look_at(findings: &[Finding], root: &str, paths: &Paths) -> Vec<SarifResult> {
+    let mut fingerprints = Fingerprints::default();
+    let points = findings.iter().flat_map(|finding| finding.points.iter().map(move |point| (finding, point)));
+    points
+        .map(|(finding, point)| point_of(finding, point, fingerprints.of_point(finding, point), root, paths))
+        .collect()
+}
+
+fn point_of(finding: &Finding, point: &Point, fingerprint: String, root: &str, paths: &Paths) -> SarifResult {
+    let place = finding.place.as_ref();
+    let region = place.map(|place| Region {
+        start_line: place.line,
+        start_column: place.column,
+        end_line: None,
+        end_column: None,
+    });
+    let file = place.map_or(root, |place| &place.file);
+    SarifResult {
+        rule_id: point.code,
+        rule_index: 0,
+        level: match point.level {
+            Level::Notice => "note",
+            Level::Warning => "warning",
+            Level::Error => "error",
+        },
+        message: escaped(&format!("{}: {}", escape(&finding.title), point.lines.join("; "))),
+        locations: vec![Location {
+            id: None,
+            physical: PhysicalLocation { artifact_location: artifact(file, paths), region },
+            message: None,
+        }],
+        related_locations: Vec::new(),
+        partial_fingerprints: BTreeMap::from([(FINGERPRINT, fingerprint)]),
     }
 }
 
@@ -165,18 +258,21 @@ fn location(label: &Label, id: Option<usize>, sources: &Sources, paths: &Paths) 
             region: Some(Region {
                 start_line: start.line,
                 start_column: start.column,
-                end_line: end.line,
-                end_column: end.column,
+                end_line: Some(end.line),
+                end_column: Some(end.column),
             }),
         },
         message: (!label.text.is_empty()).then(|| said(&label.text)),
     }
 }
 
-/// In the format, `[words](target)` in a message is a link, and braces hold the place of an argument.
 fn said(text: &str) -> Message {
-    let text = escape(text).replace("](", "]\\u{28}");
-    Message { text: clip(&text, LONGEST_MESSAGE) }
+    escaped(&escape(text))
+}
+
+/// In the format, `[words](target)` in a message is a link, and braces hold the place of an argument.
+fn escaped(text: &str) -> Message {
+    Message { text: clip(&text.replace("](", "]\\u{28}"), LONGEST_MESSAGE) }
 }
 
 /// A file as a relative reference; one outside of the repository as an absolute one.

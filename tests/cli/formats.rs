@@ -70,8 +70,8 @@ fn each_command_takes_only_formats_that_it_can_answer_in() {
     for (command, format) in [
         ("validate", "markdown"),
         ("validate", "jsonl"),
-        ("plan", "sarif"),
         ("plan", "jsonl"),
+        ("apply", "sarif"),
         ("apply", "markdown"),
     ] {
         folder.run(&[command, "--format", format]).expect(64).says("possible values");
@@ -92,6 +92,47 @@ fn a_plan_is_a_comment_with_a_marker_or_annotations_at_its_entries() {
     assert!(annotations.lines().all(|line| line.starts_with("::")), "{annotations}");
     let delete = annotations.lines().find(|line| line.contains("delete prod/doomed")).unwrap();
     assert!(delete.starts_with("::warning file=keys.yaml,line="), "{annotations}");
+}
+
+#[test]
+fn a_plan_is_a_log_for_code_scanning_or_a_report_of_code_quality_also_when_it_was_saved() {
+    let rehearsal = Rehearsal::of(&format!("{UPDATES}{CREATE}{DELETE}"));
+    rehearsal.run(&["plan", "--out", "plan.json"]).expect(0);
+    let both = |format: &str| {
+        let planned = rehearsal.run(&["plan", "--format", format]).expect(0).json();
+        let shown = rehearsal.folder.run(&["show", "plan.json", "--format", format]).expect(0).json();
+        assert_eq!(planned, shown, "{format}");
+        planned
+    };
+    let log = both("sarif");
+    let results = log["runs"][0]["results"].as_array().unwrap();
+    let deleted = results.iter().find(|result| result["ruleId"] == "deleted").unwrap();
+    let text = deleted["message"]["text"].as_str().unwrap();
+    assert!(text.starts_with("delete prod/doomed: cannot be undone"), "{text}");
+    assert_eq!(deleted["level"], "warning");
+    assert!(deleted["locations"][0]["physicalLocation"]["region"]["startLine"].is_u64(), "{deleted}");
+    let report = both("gitlab");
+    let deleted = report.as_array().unwrap().iter().find(|issue| issue["check_name"] == "deleted").unwrap();
+    assert_eq!((&deleted["severity"], &deleted["location"]["path"]), (&"minor".into(), &"keys.yaml".into()));
+}
+
+#[test]
+fn what_files_change_since_their_base_is_in_every_forges_format() {
+    let folder = Folder::new();
+    let key = |scopes: &str| {
+        format!("version: 1\nkeys:\n  - {{name: ci, type: organisation-service, scopes: [{scopes}]}}\n")
+    };
+    folder.write("base.yaml", &key("logs.view"));
+    folder.write("keys.yaml", &key("logs.view, workspace_service_api_keys.create"));
+    let run =
+        |format: &str| folder.run(&["validate", "--base", "base.yaml", "--format", format]).expect(0).stdout;
+    for format in ["sarif", "github", "gitlab"] {
+        assert!(
+            run(format).contains("can mint keys: + workspace_service_api_keys.create"),
+            "{}",
+            run(format)
+        );
+    }
 }
 
 #[test]

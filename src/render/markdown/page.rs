@@ -6,7 +6,7 @@ use super::change::{self, Entry, address, drifted, entries, lines_of};
 use super::escape::{code, fenced, in_comment, prose, shorten};
 use crate::diagnostic::{Diagnostic, Severity, Sources};
 use crate::model::KeyAddress;
-use crate::plan::{Action, At, Cause, Change, LeftOut, Plan};
+use crate::plan::{Action, At, Cause, Change, LeftOut, Plan, Risk};
 use crate::render::escape;
 use crate::render::text::{Extent, Mode, PlanContext, calls_of, delivery, left_out, organisation};
 use crate::render::words::{self, ACTIONS, choose, count, some_of};
@@ -71,10 +71,18 @@ pub(in crate::render) fn headline(plan: &Plan) -> String {
 
 /// One reason to look at a change.
 pub(in crate::render) struct Because {
-    /// Its risks in plain words.
-    pub(in crate::render) phrases: String,
+    pub(in crate::render) at: At,
+    /// At least one.
+    pub(in crate::render) risks: Vec<Risk>,
     /// What stands there; escaped for people.
     pub(in crate::render) what: What,
+}
+
+impl Because {
+    /// Its risks in plain words.
+    pub(in crate::render) fn phrases(&self) -> String {
+        self.risks.iter().map(|risk| words::risk(*risk)).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// What stands where a risk is.
@@ -87,16 +95,16 @@ pub(in crate::render) enum What {
 
 /// Why a change should be looked at.
 pub(in crate::render) fn because(change: &Change, context: &PlanContext<'_>) -> Vec<Because> {
-    let mut places: Vec<(At, Vec<&'static str>)> = Vec::new();
+    let mut places: Vec<(At, Vec<Risk>)> = Vec::new();
     for found in &change.risks {
         match places.iter_mut().find(|(at, _)| *at == found.at) {
-            Some((_, phrases)) => phrases.push(words::risk(found.risk)),
-            None => places.push((found.at, vec![words::risk(found.risk)])),
+            Some((_, risks)) => risks.push(found.risk),
+            None => places.push((found.at, vec![found.risk])),
         }
     }
     places
         .into_iter()
-        .map(|(at, phrases)| {
+        .map(|(at, risks)| {
             let what = match at {
                 At::Field(name) => What::Values(lines_of(change, name, context)),
                 At::Usage => What::Sentence("its usage is set to 0".to_owned()),
@@ -113,7 +121,7 @@ pub(in crate::render) fn because(change: &Change, context: &PlanContext<'_>) -> 
                     What::Sentence(reason.map(|reason| escape(&reason)).unwrap_or_default())
                 }
             };
-            Because { phrases: phrases.join(", "), what }
+            Because { at, risks, what }
         })
         .collect()
 }
@@ -438,8 +446,9 @@ fn clip_sentences(parts: Vec<String>) -> String {
 fn cell(because: &[Because]) -> String {
     let parts: Vec<String> = because
         .iter()
-        .map(|Because { phrases, what }| {
-            let shown = match what {
+        .map(|because| {
+            let phrases = because.phrases();
+            let shown = match &because.what {
                 What::Sentence(text) => prose(text),
                 What::Values(values) => {
                     let mut shown: Vec<String> =
