@@ -7,7 +7,7 @@ use super::complaints::Complaints;
 use super::lower::Lowered;
 use super::world::World;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::model::{KeyAddress, KeyId};
+use crate::model::{KeyAddress, KeyId, Target};
 
 /// Checks all keys of all files against each other.
 pub(super) fn check(keys: &[Lowered], world: &World, out: &mut Complaints) {
@@ -108,8 +108,17 @@ fn renames(keys: &[Lowered], out: &mut Complaints) {
     }
 }
 
+/// What a secret is delivered into, and for whom.
+struct Taken<'k> {
+    address: &'k KeyAddress,
+    name: Span,
+    target: Target,
+}
+
 fn targets(keys: &[Lowered], world: &World, out: &mut Complaints) {
-    let mut seen: BTreeMap<String, (&KeyAddress, Span)> = BTreeMap::new();
+    let mut taken: BTreeMap<String, Taken<'_>> = BTreeMap::new();
+    // The first of each path: a file that is one key's secret has no room for lines of others.
+    let mut files: BTreeMap<String, Taken<'_>> = BTreeMap::new();
     for key in keys {
         for (sink, span) in &key.deliver_to {
             let Some(declared) = world.sinks.get(sink.as_str()) else { continue };
@@ -118,37 +127,62 @@ fn targets(keys: &[Lowered], world: &World, out: &mut Complaints) {
                 continue; // ids differ, and this key's is not known yet
             }
             let address = &key.key.address;
-            match wanted.target(address, key.key.id.as_ref()) {
-                Ok(target) => {
-                    // On many disks `CI` and `ci` are one file.
-                    let identity = target.identity().to_lowercase();
-                    if let Some((other, first)) = seen.get(&identity) {
-                        let message = if *other == address {
-                            format!("`{address}` delivers into `{target}` twice")
-                        } else {
-                            format!("`{address}` and `{other}` both deliver into `{target}`")
-                        };
-                        out.push(
-                            Diagnostic::error(codes::SAME_TARGET, key.name, message)
-                                .also(*first, "the other is here")
-                                .also(declared.name, format!("the sink `{sink}` is here"))
-                                .hint("use placeholders that tell them apart, as in `secrets/{workspace}/{name}`"),
-                        );
-                    } else {
-                        seen.insert(identity, (address, key.name));
-                    }
+            let target = match wanted.target(address, key.key.id.as_ref()) {
+                Ok(target) => target,
+                Err(error) => {
+                    out.push(
+                        Diagnostic::error(
+                            codes::INVALID_SINK_PATH,
+                            key.name,
+                            format!("the sink `{sink}` has no target for `{address}`: {error}"),
+                        )
+                        .also(*span, "it is to deliver here")
+                        .also(declared.name, format!("the sink `{sink}` is here"))
+                        .hint("use other placeholders, or deliver this key elsewhere"),
+                    );
+                    continue;
                 }
-                Err(error) => out.push(
-                    Diagnostic::error(
-                        codes::INVALID_SINK_PATH,
-                        key.name,
-                        format!("the sink `{sink}` has no target for `{address}`: {error}"),
-                    )
-                    .also(*span, "it is to deliver here")
-                    .also(declared.name, format!("the sink `{sink}` is here"))
-                    .hint("use other placeholders, or deliver this key elsewhere"),
-                ),
+            };
+            // On many disks `CI` and `ci` are one file.
+            let file = target.file().map(|(path, _)| path.to_string_lossy().to_lowercase());
+            let other = taken.get(&target.identity().to_lowercase());
+            let other = other.or_else(|| {
+                let other = files.get(file.as_ref()?)?;
+                let is_whole = |target: &Target| target.file().is_some_and(|(_, is_whole)| is_whole);
+                (is_whole(&other.target) || is_whole(&target)).then_some(other)
+            });
+            if let Some(other) = other {
+                out.push(
+                    Diagnostic::error(codes::SAME_TARGET, key.name, same(address, &target, other))
+                        .also(other.name, "the other is here")
+                        .also(declared.name, format!("the sink `{sink}` is here"))
+                        .hint("use placeholders that tell them apart, as in `secrets/{workspace}/{name}`"),
+                );
+                continue;
             }
+            let here = || Taken { address, name: key.name, target: target.clone() };
+            if let Some(file) = file {
+                files.entry(file).or_insert_with(here);
+            }
+            taken.insert(target.identity().to_lowercase(), here());
         }
+    }
+}
+
+fn same(address: &KeyAddress, target: &Target, other: &Taken<'_>) -> String {
+    let is_one = target.identity().eq_ignore_ascii_case(&other.target.identity());
+    match (other.address == address, is_one) {
+        (true, true) => format!("`{address}` delivers into `{target}` twice"),
+        (false, true) => format!("`{address}` and `{}` both deliver into `{target}`", other.address),
+        (true, false) => {
+            format!(
+                "`{address}` delivers into `{target}` and into `{}`, which is the same file",
+                other.target
+            )
+        }
+        (false, false) => format!(
+            "`{address}` delivers into `{target}`, and `{}` into `{}`, which is the same file",
+            other.address, other.target
+        ),
     }
 }

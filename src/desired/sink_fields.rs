@@ -28,7 +28,7 @@ pub(super) static SINK: Table = Table {
             "The environment variables that the command may see, besides `PATH` and `HOME`; never those with the keys of portkey-sync itself.",
         )
         .example("[\"GH_TOKEN\"]"),
-        field("timeout", Duration, "How long the command may take. Default: `60s`. After that the delivery has failed, and the secret is kept for the next run.")
+        field("timeout", Duration, "How long the command may take. Default: `60s`. After that it is killed with all that it has started, and the secret is kept for the next run; also before that, if the secret may not be delivered for so long any more.")
             .example("\"2m\""),
         field(
             "env_file",

@@ -249,11 +249,11 @@ pub enum SinkPathError {
         "must be a path beneath the folder of the keys file, without `..`, as in `secrets/{{workspace}}/{{name}}`"
     )]
     NotBeneath,
-    /// The template leads into a folder that is not for secrets.
-    #[error("must not lead into `{folder}`")]
+    /// The path has a file or folder in it that is git's or ours.
+    #[error("must not lead to `{name}`")]
     Reserved {
-        /// The folder.
-        folder: String,
+        /// The file or folder.
+        name: String,
     },
     /// The template has a placeholder that nobody knows.
     #[error(
@@ -286,7 +286,9 @@ enum Part<'t> {
 }
 
 const PLACEHOLDERS: [&str; 4] = ["workspace", "user", "name", "id"];
-const RESERVED: [&str; 2] = [".portkey-sync", ".git"];
+const RESERVED: [&str; 4] = [".git", ".gitattributes", ".gitignore", ".gitmodules"];
+/// What the work folder, locks and temporary files begin with.
+const OURS: &str = ".portkey-sync";
 
 /// The file for this key's secret, relative to the folder of the keys file. `id` is needed only if
 /// the template uses `{id}`; an organisation key's `{workspace}` is `organisation`.
@@ -304,9 +306,7 @@ fn sink_path(template: &str, address: &KeyAddress, id: Option<&KeyId>) -> Result
         if !is_fit(&filled) {
             return Err(SinkPathError::Unfit { value: filled });
         }
-        if path.as_os_str().is_empty() {
-            refuse_reserved(&filled)?;
-        }
+        refuse_reserved(&filled)?;
         path.push(filled);
     }
     Ok(path)
@@ -314,7 +314,7 @@ fn sink_path(template: &str, address: &KeyAddress, id: Option<&KeyId>) -> Result
 
 /// What can be said about a template without a key.
 pub(super) fn check_template(template: &str) -> Result<(), SinkPathError> {
-    for (index, component) in template.split('/').enumerate() {
+    for component in template.split('/') {
         let parts = parts(component)?;
         if parts.iter().all(|part| matches!(part, Part::Text(_))) && !is_fit(component) {
             return Err(SinkPathError::NotBeneath);
@@ -322,16 +322,15 @@ pub(super) fn check_template(template: &str) -> Result<(), SinkPathError> {
         if parts.iter().any(|part| matches!(part, Part::Text(text) if text.contains(['\\', ':', '\0']))) {
             return Err(SinkPathError::NotBeneath);
         }
-        if index == 0 {
-            refuse_reserved(component)?;
-        }
+        refuse_reserved(component)?;
     }
     Ok(())
 }
 
 fn refuse_reserved(component: &str) -> Result<(), SinkPathError> {
-    if RESERVED.iter().any(|reserved| component.eq_ignore_ascii_case(reserved)) {
-        return Err(SinkPathError::Reserved { folder: component.to_owned() });
+    let is_ours = component.get(..OURS.len()).is_some_and(|start| start.eq_ignore_ascii_case(OURS));
+    if is_ours || RESERVED.iter().any(|reserved| component.eq_ignore_ascii_case(reserved)) {
+        return Err(SinkPathError::Reserved { name: component.to_owned() });
     }
     Ok(())
 }
@@ -390,7 +389,10 @@ mod tests {
         }
         assert!(sink_path("{user}", &address(None, "ci"), None).is_err());
         assert!(sink_path("{id}", &address(None, "ci"), None).is_err());
-        assert!(sink_path("{name}/x", &address(None, ".git"), None).is_err());
+        for name in [".git", ".gitignore", ".portkey-sync.lock", ".Portkey-sync-ci.tmp"] {
+            let path = sink_path("a/{name}", &address(None, name), None);
+            assert_eq!(path, Err(SinkPathError::Reserved { name: name.to_owned() }), "{name}");
+        }
     }
 
     #[test]
@@ -407,7 +409,10 @@ mod tests {
             "{name",
             "name}",
             ".git/x",
+            "a/.GIT/x",
+            ".gitignore",
             ".portkey-sync/x",
+            "a/.portkey-sync-b.tmp",
             "",
         ] {
             assert!(check_template(template).is_err(), "{template}");

@@ -128,6 +128,11 @@ impl HandOff {
         self.step
     }
 
+    /// How long the secret may still be delivered, this long after the request was sent; never less than nothing.
+    pub fn left(&self, elapsed: SignedDuration) -> SignedDuration {
+        self.lease.saturating_sub(elapsed).max(SignedDuration::ZERO)
+    }
+
     /// Goes on after the step that is due.
     #[must_use]
     pub fn after(mut self, event: Event) -> Self {

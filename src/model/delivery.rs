@@ -1,6 +1,6 @@
 //! Where a new secret goes, and what waits in the escrow.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -63,6 +63,15 @@ impl Target {
             Self::File { path, .. } => path.to_string_lossy().into_owned(),
             Self::EnvFile { path, variable } => format!("{}\0{variable}", path.to_string_lossy()),
             Self::Command { argv, .. } => argv.join("\0"),
+        }
+    }
+
+    /// The file, and whether all of it is the secret; none for a program.
+    pub fn file(&self) -> Option<(&Path, bool)> {
+        match self {
+            Self::File { path, .. } => Some((path, true)),
+            Self::EnvFile { path, .. } => Some((path, false)),
+            Self::Command { .. } => None,
         }
     }
 }

@@ -1,15 +1,18 @@
 //! The `command` sink: a program that reads the secret on standard input.
 //!
-//! No shell; the environment is empty but for `PATH`, `HOME` and what the sink names; what the program prints is
-//! shown only if it failed, and never if the secret occurs in it.
+//! No shell; the environment is empty but for `PATH`, `HOME` and what the sink names; the program and all that it
+//! starts are one process group, which ends when its time is over; what it prints is shown only if it failed, and never
+//! if the secret occurs in it, as it is or encoded.
 
 use std::io::{Read, Write};
 use std::iter;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::SinkError;
+use super::{SinkError, leaks};
 use crate::git::search_path;
 use crate::model::Secret;
 
@@ -20,8 +23,14 @@ const OWN_VARIABLES: [&str; 4] =
 /// How often a running program is looked at.
 const POLL: Duration = Duration::from_millis(10);
 
-/// What is kept of a failing program's words, in bytes.
-const SHOWN: u64 = 2000;
+/// What is kept of a failing program's last words, in bytes.
+const KEPT: usize = 2000;
+
+/// So many of its last lines are shown.
+const SHOWN_LINES: usize = 5;
+
+/// How long the words of a program that has ended are waited for: what it started may hold the pipe open for ever.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Whether a variable holds, or leads to, a credential of ours. Some systems do not tell `a` from `A`.
 pub fn is_own_variable(name: &str) -> bool {
@@ -47,11 +56,11 @@ fn is_executable(path: &Path) -> bool {
     found.is_file() && runs
 }
 
-/// Runs the program and waits for it.
+/// Runs the program and waits for it, at most for `limit`.
 pub(super) fn run(
     argv: &[String],
     env: &[String],
-    timeout: Duration,
+    limit: Duration,
     folder: Option<&Path>,
     secret: &Secret,
 ) -> Result<(), SinkError> {
@@ -69,32 +78,24 @@ pub(super) fn run(
     if let Some(folder) = folder {
         command.current_dir(folder);
     }
-    let deadline = Instant::now() + timeout;
+    // A group of its own, so that all of it can be ended, and that Ctrl-C lets it finish as it lets us.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let deadline = Instant::now() + limit;
     let mut child = command.spawn().map_err(failed)?;
-    let stderr = child.stderr.take();
-    let words = std::thread::spawn(move || {
-        let mut text = Vec::new();
-        stderr.map(|stderr| stderr.take(SHOWN).read_to_end(&mut text));
-        text
-    });
+    let words = Words::of(child.stderr.take());
     if let Some(mut stdin) = child.stdin.take() {
         // A program that does not read to the end is judged by how it ends.
         drop(stdin.write_all(secret.expose().as_bytes()));
     }
     match wait(&mut child, deadline).map_err(failed)? {
         Some(status) if status.success() => Ok(()),
-        Some(status) => {
-            let words = words.join().unwrap_or_default();
-            Err(SinkError::Command {
-                program: program.clone(),
-                status: described(status),
-                words: shown(&words, secret),
-            })
-        }
-        None => {
-            // Its children may keep the pipe open, so its words are not waited for.
-            Err(SinkError::Slow { program: program.clone(), timeout })
-        }
+        Some(status) => Err(SinkError::Command {
+            program: program.clone(),
+            status: described(status, env),
+            words: shown(&words.last(), secret),
+        }),
+        None => Err(SinkError::Slow { program: program.clone(), limit }),
     }
 }
 
@@ -105,7 +106,7 @@ fn wait(child: &mut Child, deadline: Instant) -> std::io::Result<Option<ExitStat
             return Ok(Some(status));
         }
         if Instant::now() >= deadline {
-            child.kill()?;
+            kill(child)?;
             child.wait()?;
             return Ok(None);
         }
@@ -113,21 +114,70 @@ fn wait(child: &mut Child, deadline: Instant) -> std::io::Result<Option<ExitStat
     }
 }
 
-fn described(status: ExitStatus) -> String {
-    status.code().map_or_else(|| "was killed".to_owned(), |code| format!("ended with {code}"))
+/// Ends the program and whatever it has started: a child that goes on would deliver a secret that counts as undelivered.
+fn kill(child: &mut Child) -> std::io::Result<()> {
+    #[cfg(unix)]
+    if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
+        return Ok(rustix::process::kill_process_group(group, rustix::process::Signal::KILL)?);
+    }
+    child.kill()
 }
 
-/// Its last words, unless a part of the secret may be in them.
-fn shown(words: &[u8], secret: &Secret) -> Option<String> {
-    let text = String::from_utf8_lossy(words).trim().to_owned();
-    let secret = secret.expose();
-    let parts = secret.as_bytes().windows(6.min(secret.len()).max(1));
-    let leaks = parts.into_iter().any(|part| words.windows(part.len()).any(|window| window == part));
-    if leaks {
-        Some("(its words hold a part of the secret and are not shown)".to_owned())
-    } else {
-        (!text.is_empty()).then_some(text)
+/// What a program says on standard error, read to its end so that no program is held up, or ended, by saying much.
+struct Words {
+    last: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Words {
+    fn of(stderr: Option<ChildStderr>) -> Self {
+        let last: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let kept = Arc::clone(&last);
+        let reader = std::thread::spawn(move || {
+            let Some(mut stderr) = stderr else { return };
+            let mut piece = [0; 1024];
+            while let Ok(read @ 1..) = stderr.read(&mut piece) {
+                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                kept.extend(piece.iter().take(read));
+                let over = kept.len().saturating_sub(KEPT);
+                kept.drain(..over);
+            }
+        });
+        Self { last, reader }
     }
+
+    /// The last of them, once the program has ended.
+    fn last(&self) -> Vec<u8> {
+        let deadline = Instant::now() + LAST_WORDS;
+        while !self.reader.is_finished() && Instant::now() < deadline {
+            std::thread::sleep(POLL);
+        }
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// How the program ended, and which of the variables that it was to see are not there.
+fn described(status: ExitStatus, env: &[String]) -> String {
+    let how = status.code().map_or_else(|| "was killed".to_owned(), |code| format!("ended with {code}"));
+    let unset: Vec<String> =
+        env.iter().filter(|name| std::env::var_os(name).is_none()).map(|name| format!("`{name}`")).collect();
+    match unset.as_slice() {
+        [] => how,
+        [one] => format!("{how} (of its `env`, {one} is not set here)"),
+        several => format!("{how} (of its `env`, {} are not set here)", several.join(", ")),
+    }
+}
+
+/// Its last lines, unless a part of the secret may be in what it said.
+fn shown(words: &[u8], secret: &Secret) -> Option<String> {
+    if leaks::may_hold(words, secret) {
+        return Some("(its words may hold a part of the secret and are not shown)".to_owned());
+    }
+    let text = String::from_utf8_lossy(words);
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let skipped = lines.len().saturating_sub(SHOWN_LINES);
+    let shown: Vec<&str> = lines.into_iter().skip(skipped).collect();
+    (!shown.is_empty()).then(|| shown.join("; "))
 }
 
 #[cfg(all(test, unix))]
@@ -162,6 +212,43 @@ mod tests {
         assert!(!error.to_string().contains("abcdef"), "{error}");
         let error = run_script("exit 3", Duration::from_secs(10)).unwrap_err();
         assert_eq!(error.to_string(), "`sh` ended with 3");
+    }
+
+    #[test]
+    fn a_program_that_says_much_is_heard_to_its_end() {
+        let seconds = Duration::from_secs(20);
+        run_script("seq 1 100000 >&2 && cat >/dev/null", seconds).unwrap();
+        let error = run_script("seq 1 100000 >&2; exit 2", seconds).unwrap_err().to_string();
+        assert_eq!(error, "`sh` ended with 2: 99996; 99997; 99998; 99999; 100000");
+    }
+
+    #[test]
+    fn what_a_program_leaves_behind_holds_nobody_up() {
+        let start = Instant::now();
+        let error = run_script("sleep 60 & echo no >&2; exit 7", Duration::from_secs(30)).unwrap_err();
+        assert_eq!(error.to_string(), "`sh` ended with 7: no");
+        assert!(start.elapsed() < Duration::from_secs(25));
+    }
+
+    #[test]
+    fn whatever_a_slow_program_has_started_ends_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (begun, late) = (folder.path().join("begun"), folder.path().join("late"));
+        let script = format!("(touch {}; sleep 3; touch {}) & wait", begun.display(), late.display());
+        let error = run_script(&script, Duration::from_secs(1)).unwrap_err();
+        assert!(matches!(error, SinkError::Slow { .. }), "{error}");
+        std::thread::sleep(Duration::from_secs(4));
+        assert!(begun.exists() && !late.exists());
+    }
+
+    #[test]
+    fn a_failing_program_is_told_which_of_its_variables_are_not_set() {
+        let argv = ["sh", "-c", "exit 1"].map(str::to_owned);
+        let env = ["PATH", "PORTKEY_SYNC_NOT_SET_A", "PORTKEY_SYNC_NOT_SET_B"].map(str::to_owned);
+        let secret = Secret::new("abcdefghijklmnop".to_owned());
+        let error = run(&argv, &env, Duration::from_secs(10), None, &secret).unwrap_err();
+        let said = "`PORTKEY_SYNC_NOT_SET_A`, `PORTKEY_SYNC_NOT_SET_B` are not set here";
+        assert_eq!(error.to_string(), format!("`sh` ended with 1 (of its `env`, {said})"));
     }
 
     #[test]

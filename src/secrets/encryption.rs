@@ -46,6 +46,11 @@ pub(super) fn encrypt(recipients: &[String], secret: &Secret) -> io::Result<Vec<
     writer.finish()?.finish()
 }
 
+/// Whether a file begins as encrypted ones do, in either form.
+pub(super) fn is_encrypted(start: &[u8]) -> bool {
+    start.starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----") || start.starts_with(b"age-encryption.org/v1")
+}
+
 fn recipient(text: &str) -> Result<Box<dyn Recipient + Send>, RecipientError> {
     let text = text.trim();
     if text.starts_with("AGE-SECRET-KEY-") || text.starts_with("-----BEGIN") {

@@ -70,10 +70,31 @@ fn quoted(secret: &str) -> String {
     if is_plain { secret.to_owned() } else { format!("'{secret}'") }
 }
 
-/// Refuses a link where the lock is to be.
+/// Refuses a link where the lock is to be, and a file that is no such file.
 pub(super) fn probe(path: &Path) -> Result<(), SinkError> {
     let lock = parent(path).join(LOCK);
-    if private::is_link(&lock) { Err(SinkError::Link { path: lock }) } else { Ok(()) }
+    if private::is_link(&lock) {
+        return Err(SinkError::Link { path: lock });
+    }
+    let failed = |source| SinkError::Io { path: path.to_owned(), source };
+    let text = match fs::read(path) {
+        Ok(text) => Zeroizing::new(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(error)),
+    };
+    let is_ours = std::str::from_utf8(&text).is_ok_and(begins_with_a_line);
+    if is_ours {
+        Ok(())
+    } else {
+        Err(SinkError::Foreign { path: path.to_owned(), expected: "lines `NAME=value`" })
+    }
+}
+
+/// Whether the first line that says something is `NAME=value`. Of what comes after it, values may have many lines.
+fn begins_with_a_line(text: &str) -> bool {
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
+    let is_name = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
+    first.is_none_or(|line| name_of(line).is_some_and(|name| !name.is_empty() && is_name(name)))
 }
 
 fn lock_folder(folder: &Path) -> io::Result<File> {
@@ -105,6 +126,24 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "# head\nA=1\nKEY=fresh\nB=2\nC='x y$z'\n");
         assert_eq!(read(&path, "C").unwrap().expose(), "x y$z");
         assert!(read(&path, "D").is_none());
+    }
+
+    #[test]
+    fn a_file_of_something_else_is_not_taken_for_one_of_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f");
+        for ours in ["", "# head\n", "\nexport A=1\nB=2", "A='one\ntwo'\n", "my.name=x"] {
+            fs::write(&path, ours).unwrap();
+            assert!(probe(&path).is_ok(), "{ours:?}");
+        }
+        for other in ["version: 1\nkeys: []\n", "{\"a\": \"b=c\"}", "[section]\nA=1\n", "\u{0}\u{1}=2", "A\n"]
+        {
+            fs::write(&path, other).unwrap();
+            let error = probe(&path).unwrap_err();
+            assert!(matches!(error, SinkError::Foreign { .. }), "{other:?}: {error}");
+        }
+        fs::write(&path, [0xff, b'=', b'1']).unwrap();
+        assert!(probe(&path).is_err());
     }
 
     #[test]

@@ -5,10 +5,11 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Mutex;
 
-use serde_json::json;
+use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::SinkError;
+use super::encryption::is_encrypted;
 use super::private::{self, make_folders, sync_folder};
 use crate::git::{Tracked, tracked};
 use crate::killpoint;
@@ -19,6 +20,10 @@ static SECRETS_FILE: Mutex<()> = Mutex::new(());
 
 /// As much of a file's first line as tells what it is, in bytes.
 const LINE: usize = 64;
+
+/// How long secrets are, in bytes, with room to either side of what Portkey issues: 28.
+const SHORTEST: usize = 16;
+const LONGEST: usize = 512;
 
 /// Checks that the folder takes a file and that nothing would be published or shown by it.
 pub(super) fn probe(target: &Path, is_sink: bool, folder: Option<&Path>) -> Result<(), SinkError> {
@@ -54,6 +59,26 @@ fn check_ours(path: &Path) -> Result<(), SinkError> {
     if is_ours { Ok(()) } else { Err(SinkError::NotOurs { path: path.to_owned() }) }
 }
 
+/// A file in whose place a secret is put is a secret, or empty: anything else was named by mistake, or by somebody
+/// who would like to see it gone. Secrets are one word; where somebody put one by hand, a newline may follow.
+pub(super) fn check_replaceable(path: &Path) -> Result<(), SinkError> {
+    let failed = |source| SinkError::Io { path: path.to_owned(), source };
+    let mut start = Zeroizing::new(Vec::with_capacity(LONGEST + 2));
+    match private::open(path, OpenOptions::new().read(true)) {
+        Ok(file) => file.take(LONGEST as u64 + 2).read_to_end(&mut start).map_err(failed)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(error)),
+    };
+    let word = start.trim_ascii_end();
+    let is_secret = (SHORTEST..=LONGEST).contains(&word.len())
+        && word.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=_-.~".contains(byte));
+    if word.is_empty() || is_secret || is_encrypted(&start) {
+        Ok(())
+    } else {
+        Err(SinkError::Foreign { path: path.to_owned(), expected: "a secret" })
+    }
+}
+
 /// A sink's file holds the secret and nothing else, not even a newline.
 pub(super) fn write(target: &Path, folder: Option<&Path>, content: &[u8]) -> Result<(), SinkError> {
     let path = safe_path(target, true, folder)?;
@@ -64,6 +89,27 @@ pub(super) fn write(target: &Path, folder: Option<&Path>, content: &[u8]) -> Res
 pub(super) fn read(path: &Path) -> Option<Secret> {
     let text = fs::read_to_string(path).ok()?;
     (!text.is_empty()).then(|| Secret::new(text))
+}
+
+/// What a `--secrets-file` gains.
+#[derive(Serialize)]
+struct Line<'a> {
+    address: &'a str,
+    id: &'a str,
+    key: &'a str,
+}
+
+impl Line<'_> {
+    /// As JSON, with a newline. Has all its room from the start: a text that grows leaves pieces of itself in memory.
+    fn text(&self) -> Zeroizing<Vec<u8>> {
+        // At most six bytes for one, as in `\u0000`.
+        let room = 64 + 6 * (self.address.len() + self.id.len() + self.key.len());
+        let mut text = Zeroizing::new(Vec::with_capacity(room));
+        // Texts are always JSON, and a vector takes everything.
+        drop(serde_json::to_writer(&mut *text, self));
+        text.push(b'\n');
+        text
+    }
 }
 
 /// A `--secrets-file` gains one JSON line.
@@ -77,8 +123,9 @@ pub(super) fn append_line(
     if path.exists() {
         check_private(&path)?;
     }
-    let line = json!({"address": address.to_string(), "id": id.as_str(), "key": secret.expose()});
-    append(&path, &Zeroizing::new(format!("{line}\n"))).map_err(|source| SinkError::Io { path, source })
+    let address = address.to_string();
+    let line = Line { address: &address, id: id.as_str(), key: secret.expose() };
+    append(&path, &line.text()).map_err(|source| SinkError::Io { path, source })
 }
 
 /// Puts a private file with this content in the place of whatever is there, atomically and flushed.
@@ -112,7 +159,7 @@ fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-fn append(path: &Path, line: &str) -> io::Result<()> {
+fn append(path: &Path, line: &[u8]) -> io::Result<()> {
     let _one_at_a_time = SECRETS_FILE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let parent = parent(path);
     make_folders(parent)?;
@@ -125,8 +172,7 @@ fn append(path: &Path, line: &str) -> io::Result<()> {
         file.read_exact(&mut last)?;
     }
     let gap: &[u8] = if last == [b'\n'] { b"" } else { b"\n" };
-    let written =
-        file.write_all(gap).and_then(|()| file.write_all(line.as_bytes())).and_then(|()| file.sync_all());
+    let written = file.write_all(gap).and_then(|()| file.write_all(line)).and_then(|()| file.sync_all());
     if written.is_err() {
         // Half a line is no secret delivered, but would be one leaked.
         file.set_len(length)?;
@@ -180,6 +226,7 @@ fn check_private(path: &Path) -> Result<(), SinkError> {
 #[cfg(test)]
 mod tests {
     use std::process::Command;
+    use std::time::Duration;
 
     use super::super::Sinks;
     use super::*;
@@ -203,13 +250,13 @@ mod tests {
         let secret = Secret::new(secret.to_owned());
         let sinks = Sinks { folder: Some(folder.to_owned()), ..Sinks::default() };
         sinks.probe(delivery)?;
-        sinks.deliver(delivery, &address, &KeyId::new("id-1"), &secret)
+        sinks.deliver(delivery, &address, &KeyId::new("id-1"), &secret, Duration::from_mins(1))
     }
 
     #[test]
     fn a_file_holds_the_secret_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
-        give(&sink("secrets/research/ci"), folder.path(), "abc").unwrap();
+        give(&sink("secrets/research/ci"), folder.path(), "abcdefghijklmnop").unwrap();
         give(&sink("secrets/research/ci"), folder.path(), "defg").unwrap();
         assert_eq!(fs::read_to_string(folder.path().join("secrets/research/ci")).unwrap(), "defg");
         let names: Vec<_> = fs::read_dir(folder.path().join("secrets/research")).unwrap().collect();
@@ -229,6 +276,36 @@ mod tests {
         std::os::unix::fs::symlink(elsewhere.path(), folder.path().join("out")).unwrap();
         let error = give(&sink("out/ci"), folder.path(), "abc").unwrap_err();
         assert!(matches!(error, SinkError::Link { .. }), "{error}");
+    }
+
+    #[test]
+    fn only_a_secret_or_nothing_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ci");
+        for ours in [
+            "",
+            "\n",
+            "gS8w71RiXYeUTiNB9dKxLeTrPYxh",
+            "gS8w71RiXYeUTiNB9dKxLeTrPYxh\r\n",
+            "age-encryption.org/v1\n...",
+        ] {
+            fs::write(&path, ours).unwrap();
+            give(&sink("ci"), folder.path(), "abcdefghijklmnop").unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), "abcdefghijklmnop", "{ours:?}");
+        }
+        let long = "a".repeat(2000);
+        for other in [
+            "version: 1\nkeys: []\n",
+            "1.0.0",
+            "two words and some more",
+            "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n",
+            &long,
+        ] {
+            fs::write(&path, other).unwrap();
+            let error = give(&sink("ci"), folder.path(), "abcdefghijklmnop").unwrap_err();
+            assert!(matches!(error, SinkError::Foreign { .. }), "{other:?}: {error}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), other);
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod env_file;
 mod escrow;
 mod file_sink;
 mod journal;
+mod leaks;
 mod lock;
 mod private;
 mod sink;

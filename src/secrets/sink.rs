@@ -48,6 +48,14 @@ pub enum SinkError {
         /// The target.
         path: PathBuf,
     },
+    /// It holds something else than what a sink puts there.
+    #[error("`{}` is there, and does not hold {expected}: it would be overwritten", path.display())]
+    Foreign {
+        /// The target.
+        path: PathBuf,
+        /// What such a sink writes.
+        expected: &'static str,
+    },
     /// Git is here and does not answer, so a tracked file cannot be told from another.
     #[error("git does not say whether it tracks `{}`", path.display())]
     GitUnsure {
@@ -82,13 +90,13 @@ pub enum SinkError {
         /// What it wrote to standard error, if that may be shown.
         words: Option<String>,
     },
-    /// The program took too long and was killed.
-    #[error("`{program}` took longer than {}s and was killed", timeout.as_secs())]
+    /// The program took too long and was killed, with all that it had started.
+    #[error("`{program}` took longer than {}s and was killed", limit.as_secs())]
     Slow {
         /// As the sink names it.
         program: String,
-        /// What it may take.
-        timeout: Duration,
+        /// What it may take: its timeout, or less if the secret may not be delivered for so long any more.
+        limit: Duration,
     },
     /// The file system said no.
     #[error("`{}` cannot be written", path.display())]
@@ -113,6 +121,7 @@ impl SinkError {
             Self::NotOurs { .. } => {
                 Some("--secrets-file takes a new file, or one that it has written before")
             }
+            Self::Foreign { .. } => Some("move it away if it may go, or let the sink write to another path"),
             Self::Open { .. } => Some("chmod 600 it, or choose a path where nothing is"),
             Self::GitUnsure { .. } => Some(
                 "run `git status` there; a container often needs `git config --global --add safe.directory PATH`",
@@ -136,7 +145,11 @@ impl Sinks {
     pub fn probe(&self, delivery: &Delivery) -> Result<(), SinkError> {
         match &delivery.target {
             Target::File { path, .. } => {
-                file_sink::probe(path, delivery.sink.is_some(), self.folder.as_deref())
+                file_sink::probe(path, delivery.sink.is_some(), self.folder.as_deref())?;
+                if delivery.sink.is_none() {
+                    return Ok(());
+                }
+                file_sink::check_replaceable(&file_sink::safe_path(path, true, self.folder.as_deref())?)
             }
             Target::EnvFile { path, .. } => {
                 file_sink::probe(path, true, self.folder.as_deref())?;
@@ -153,13 +166,15 @@ impl Sinks {
         }
     }
 
-    /// Delivers.
+    /// Delivers. A program may take as long as its sink says, and at most `left`: so long may this secret still be
+    /// delivered.
     pub fn deliver(
         &self,
         delivery: &Delivery,
         address: &KeyAddress,
         id: &KeyId,
         secret: &Secret,
+        left: Duration,
     ) -> Result<(), SinkError> {
         let folder = self.folder.as_deref();
         killpoint::here("sink: before a delivery");
@@ -181,7 +196,7 @@ impl Sinks {
             }
             Target::Command { argv, env, timeout } => {
                 self.probe(delivery)?;
-                command::run(argv, env, *timeout, folder, secret)?;
+                command::run(argv, env, left.min(*timeout), folder, secret)?;
             }
         }
         killpoint::here("sink: after a delivery");

@@ -21,6 +21,7 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
         let (Some(issued), Some(delivery)) = (&flight.issued, flight.commit.deliveries.get(sink)) else {
             return Event::Failed;
         };
+        let left = flight.machine.left(flight.elapsed()).unsigned_abs();
         let (journal, nonce) = (Arc::clone(self.journal), flight.nonce.clone());
         let (to, sinks, owner) =
             (delivery.clone(), self.options.sinks.clone(), flight.change.address.clone());
@@ -31,7 +32,7 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
             if matches!(to.target, Target::Command { .. }) && journal.delivered(&nonce).contains(&hash) {
                 return Ok(());
             }
-            sinks.deliver(&to, &owner, &id, &secret)?;
+            sinks.deliver(&to, &owner, &id, &secret, left)?;
             note(&journal, &nonce, Entry::Delivered, Some(&hash));
             Ok(())
         })

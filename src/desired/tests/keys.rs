@@ -380,6 +380,32 @@ k.yaml:5:85 error unknown-sink: there is no sink `elsewhere`
 }
 
 #[test]
+fn a_file_that_is_one_secret_has_no_lines_of_others() {
+    insta::assert_snapshot!(check("version: 1
+sinks: {whole: {file: secrets/key}, lines: {env_file: Secrets/key, variable: \"KEY_{name}\"}}
+keys:
+  - {name: a, workspace_id: ws-x, scopes: [logs.view], secret: {deliver_to: [lines]}}
+  - {name: b, workspace_id: ws-x, scopes: [logs.view], secret: {deliver_to: [lines]}}
+  - {name: c, workspace_id: ws-x, scopes: [logs.view], secret: {deliver_to: [whole]}}
+"), @"
+    k.yaml:6:12 error same-target: `ws-x/c` delivers into `secrets/key`, and `ws-x/a` into `Secrets/key (KEY_A)`, which is the same file
+      k.yaml:4:12 the other is here
+      k.yaml:2:9 the sink `whole` is here
+      hint: use placeholders that tell them apart, as in `secrets/{workspace}/{name}`
+    ");
+    insta::assert_snapshot!(check("version: 1
+sinks: {whole: {file: secrets/key}, lines: {env_file: secrets/key, variable: \"KEY_{name}\"}}
+keys:
+  - {name: a, workspace_id: ws-x, scopes: [logs.view], secret: {deliver_to: [whole, lines]}}
+"), @"
+    k.yaml:4:12 error same-target: `ws-x/a` delivers into `secrets/key (KEY_A)` and into `secrets/key`, which is the same file
+      k.yaml:4:12 the other is here
+      k.yaml:2:37 the sink `lines` is here
+      hint: use placeholders that tell them apart, as in `secrets/{workspace}/{name}`
+    ");
+}
+
+#[test]
 fn secrets_do_not_share_a_file() {
     insta::assert_snapshot!(check("version: 1
 sinks: {one: {file: secrets/key}, two: {file: \"secrets/{name}\"}}
