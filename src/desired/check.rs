@@ -12,9 +12,9 @@ use jiff::Timestamp;
 
 use super::codes;
 use super::complaints::Complaints;
-use super::fields::{Shape, Table};
 use super::formats::{self, Format};
 use super::scalar::{Plain, classify};
+use super::table::{Shape, Table};
 use super::yaml::{Content, Node};
 use crate::diagnostic::{Diagnostic, SourceId, Span, nearest};
 use crate::model::Amount;

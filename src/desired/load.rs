@@ -12,6 +12,7 @@ use super::codes;
 use super::complaints::Complaints;
 use super::fields;
 use super::files::{FileArgument, Files, Miss, Root, matching};
+use super::key_fields::KEY;
 use super::lower::{Lowered, Lowering, Part};
 use super::merge::{mark_inherited, merge};
 use super::policy::{self, Origin, Policy};
@@ -385,7 +386,7 @@ fn include(
                 }
                 parts.push(Part {
                     source,
-                    defaults: merge(defaults, own, &fields::KEY),
+                    defaults: merge(defaults, own, &KEY),
                     templates,
                     keys: take_keys(&mut fields),
                     fence: Some(Rc::clone(&fence)),

@@ -1,6 +1,8 @@
 //! The table of fields as people read it: for `explain` and the manual.
 
-use super::fields::{Field, KEY, ROOT, Shape, Table};
+use super::fields::ROOT;
+use super::key_fields::KEY;
+use super::table::{Field, Shape, Table};
 
 /// A field and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //! an exclusive pair drops an inherited other. Pure; the order of fields changes nothing.
 
 use super::check::{Kind, Map};
-use super::fields::{Field, Shape, Table};
+use super::table::{Field, Shape, Table};
 
 /// `own` over `base`.
 pub(super) fn merge(base: &Map, own: Map, table: &Table) -> Map {

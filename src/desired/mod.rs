@@ -24,6 +24,7 @@ mod fields;
 mod files;
 mod format;
 mod formats;
+mod key_fields;
 mod load;
 mod lower;
 mod manual;
@@ -37,6 +38,7 @@ mod schema;
 mod sink_fields;
 mod sinks;
 mod storage;
+mod table;
 mod world;
 mod yaml;
 

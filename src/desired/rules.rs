@@ -4,9 +4,10 @@
 //! An id is stable: it may be retired, never given another meaning. Invariant: constant data. Whether a key
 //! keeps a rule is decided in `policy`.
 
-use super::fields::Shape::{Choice, Duration, Fields, Instant, Integer, List, Text, WordOr};
-use super::fields::{Field, KINDS, Table, field};
 use super::formats::Format;
+use super::key_fields::KINDS;
+use super::table::Shape::{Choice, Duration, Fields, Instant, Integer, List, Text, WordOr};
+use super::table::{Field, Table, field};
 
 /// What people can look up about a rule.
 #[derive(Clone, Copy, Debug)]

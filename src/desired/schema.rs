@@ -2,8 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::fields::{Field, KEY, ROOT, Shape, Table};
+use super::fields::ROOT;
+use super::key_fields::KEY;
 use super::rules::POLICY_FILE;
+use super::table::{Field, Shape, Table};
 
 /// The schema (draft 2020-12) that editors check and complete a keys file with.
 pub fn schema() -> Value {

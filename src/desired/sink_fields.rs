@@ -1,8 +1,8 @@
 //! The fields of sinks and of the escrow: the part of the table that says where secrets lie.
 
-use super::fields::Shape::{Duration, List, Text};
-use super::fields::{Table, field};
 use super::formats::Format;
+use super::table::Shape::{Duration, List, Text};
+use super::table::{Table, field};
 
 pub(super) static SINK: Table = Table {
     what: "a sink",

@@ -11,6 +11,7 @@ mod blocked;
 mod build;
 mod cause;
 mod coming;
+mod decide;
 mod digest;
 #[cfg(test)]
 mod foresight_tests;
@@ -30,6 +31,7 @@ mod rules;
 mod secret;
 #[cfg(test)]
 mod tests;
+mod unmentioned;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

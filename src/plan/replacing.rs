@@ -4,7 +4,8 @@
 
 use jiff::Timestamp;
 
-use super::{Action, BlockedReason, Harm, Inputs, Reason, Waiting, build, secret};
+use super::decide::{deletion, other_owner};
+use super::{Action, BlockedReason, Harm, Inputs, Reason, Waiting, secret};
 use crate::desired::{DesiredKey, Presence};
 use crate::diff::{Entry, Found};
 use crate::handoff::{Next, Standing, TRANSITION};
@@ -60,7 +61,7 @@ pub(super) fn decide(inputs: &Inputs<'_>, entry: &Entry<'_>) -> Option<Former> {
         None => {
             let address = address_of(inputs, entry, former);
             let reason = Reason::Replaced { by: live.id.clone() };
-            let mut change = build::deletion(address, former, reason);
+            let mut change = deletion(address, former, reason);
             change.place = Some(desired.place.clone());
             Former::Delete(Box::new(change))
         }
@@ -103,7 +104,7 @@ fn may_go(inputs: &Inputs<'_>, former: &LiveKey) -> Option<BlockedReason> {
     if inputs.running.could_be(&former.id) {
         return Some(BlockedReason::RunningKey { harm: Harm::Deleted });
     }
-    if let Some(by) = build::other_owner(inputs, former) {
+    if let Some(by) = other_owner(inputs, former) {
         return Some(BlockedReason::OtherOwner { by });
     }
     former.mark.as_ref().is_some_and(|mark| mark.keep).then_some(BlockedReason::Protected)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use super::{
-    Action, Asked, BlockedReason, Causes, Change, Commit, DESCRIPTION_LIMIT, Inputs, Reason, Request, build,
+    Action, Asked, BlockedReason, Causes, Change, Commit, DESCRIPTION_LIMIT, Inputs, Reason, Request, decide,
     marks, request,
 };
 use crate::diff::{Entry, FieldChange};
@@ -154,7 +154,7 @@ fn blank(inputs: &Inputs<'_>, entry: &Entry<'_>, live: &LiveKey) -> Change {
         address: entry.desired.address.clone(),
         place: Some(entry.desired.place.clone()),
         action: Action::Deliver,
-        before: Some(build::snapshot(live)),
+        before: Some(decide::snapshot(live)),
         fields: written_fields(inputs, entry).to_vec(),
         written_scopes: entry.desired.written_scopes.clone(),
         reason: None,

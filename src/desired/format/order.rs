@@ -1,7 +1,7 @@
 //! The fields of an entry of `keys` in the order of the reference.
 
 use super::line::Line;
-use crate::desired::fields::KEY;
+use crate::desired::key_fields::KEY;
 
 /// Sorts the fields of each entry in block style that stands beneath `keys:`.
 pub(super) fn sort_fields(lines: &mut Vec<Line>) {

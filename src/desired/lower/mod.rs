@@ -11,8 +11,9 @@ use std::rc::Rc;
 use super::check::{Checker, Entry, Kind, Map, Name, Value, What};
 use super::codes;
 use super::complaints::Complaints;
-use super::fields::{self, Shape, Table};
+use super::key_fields::KEY;
 use super::merge::merge;
+use super::table::{Shape, Table};
 use super::world::{Fence, Template, World};
 use super::yaml::Node;
 use super::{DesiredKey, KeySpec, Presence};
@@ -81,7 +82,7 @@ impl<'w> Lowering<'w> {
     pub(super) fn key(&self, part: &Part, node: Node, out: &mut Complaints) -> Option<Lowered> {
         let span = node.span(part.source);
         let mut checker = Checker { source: part.source, out };
-        let value = checker.value(What::Item("keys"), &Shape::Fields(&fields::KEY), node);
+        let value = checker.value(What::Item("keys"), &Shape::Fields(&KEY), node);
         let Kind::Map(own) = value.kind else { return None };
         let name_entry = own.get("name")?.clone();
         let name = name_entry.value.text()?.to_owned();
@@ -171,7 +172,7 @@ impl<'w> Lowering<'w> {
             && let Some(name) = entry.value.text()
         {
             if let Some(template) = part.templates.get(name).or_else(|| self.world.templates.get(name)) {
-                base = merge(&base, template.fields.clone(), &fields::KEY);
+                base = merge(&base, template.fields.clone(), &KEY);
             } else {
                 let message = format!("there is no template `{name}`");
                 let diagnostic = Diagnostic::error(codes::UNKNOWN_TEMPLATE, entry.value.span, message);
@@ -198,7 +199,7 @@ impl<'w> Lowering<'w> {
                 }
             }
         }
-        merge(&base, own, &fields::KEY)
+        merge(&base, own, &KEY)
     }
 
     /// The workspace as the API takes it and as people call it.
@@ -430,14 +431,14 @@ impl<'w> Lowering<'w> {
         let place = |table: &Table, (name, entry): (&Name, &Entry)| {
             table.field(name).map(|field| (field.name, self.sources.place(entry.name)))
         };
-        merged.iter().filter_map(|field| place(&fields::KEY, field)).collect()
+        merged.iter().filter_map(|field| place(&KEY, field)).collect()
     }
 }
 
 /// The fields that are not the key's own.
 fn inherited(merged: &Map) -> BTreeSet<&'static str> {
     let inherited = merged.iter().filter(|(_, entry)| entry.from.is_some());
-    inherited.filter_map(|(name, _)| fields::KEY.field(name)).map(|field| field.name).collect()
+    inherited.filter_map(|(name, _)| KEY.field(name)).map(|field| field.name).collect()
 }
 
 fn metadata(entry: &Entry, out: &mut Complaints) -> Setting<BTreeMap<String, Option<String>>> {

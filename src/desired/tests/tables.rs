@@ -3,9 +3,11 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::super::fields::{KEY, ROOT, Table};
+use super::super::fields::ROOT;
+use super::super::key_fields::KEY;
 use super::super::manual::{inside, shape};
 use super::super::rules::{ANY_RULE, RULES, WAIVER};
+use super::super::table::Table;
 use super::*;
 
 /// Compares a generated file with the one in `docs/`; `UPDATE=1` writes it.
@@ -157,7 +159,7 @@ fn the_schema_accepts_what_the_reader_accepts() {
 /// Fields whose value is a flag, a word of a list or a nested map say it all by that.
 #[test]
 fn every_field_that_takes_free_text_has_an_example_that_is_one() {
-    use super::super::fields::Shape;
+    use super::super::table::Shape;
     fn is_free(shape: &Shape) -> bool {
         match shape {
             Shape::Text(_) | Shape::Instant | Shape::Duration | Shape::Amount | Shape::MapOf(..) => true,
