@@ -13,6 +13,7 @@ use crate::model::{Escrowed, KeyAddress, KeyId, Mask, Target};
 use crate::plan::{Absence, Asked, Contract, Inputs, Intent, Older, Plan, PlanOptions, Prune, plan};
 use crate::render::text::{Extent, Mode, PlanContext};
 use crate::render::{self, Verbosity, markdown};
+use crate::saved_plan::SavedOptions;
 use crate::secrets::{Escrow, Identities, Sinks, check_work_folder};
 
 use super::args::{DEFAULT_BASE_URL, DEFAULT_FILE, DEFAULT_WORK_DIR, GlobalArgs, PlanArgs, PlanningArgs};
@@ -48,11 +49,12 @@ pub(super) async fn run(global: &GlobalArgs, args: &PlanArgs, output: &Output) -
     let plan = make(global, &args.planning, purpose, &desired, base.as_ref(), &session).await;
     session.close().await;
     let plan = plan?;
-    if let Some(path) = &args.out {
-        saved::write(path, &saved::of(global, &args.planning, &desired, &plan))?;
-    }
     let next = match &args.out {
-        Some(path) => apply_saved(global, path, &args.planning.common.allow_commands, &plan),
+        Some(path) => {
+            let saved = saved::of(global, &args.planning, &desired, &plan);
+            saved::write(path, &saved)?;
+            apply_saved(global, path, &args.planning.common.allow_commands, &saved.options, &plan)
+        }
         None => next_command(global, &args.planning, &plan),
     };
     let scope_sets = &desired.scope_sets;
@@ -137,15 +139,22 @@ fn next_command(global: &GlobalArgs, args: &PlanningArgs, plan: &Plan) -> String
     words.join(" ")
 }
 
-/// The command that applies a saved plan, which has its own options.
+/// The command that applies a saved plan, which has its own options but for those that are to be said anew.
 pub(super) fn apply_saved(
     global: &GlobalArgs,
     path: &Path,
     allow_commands: &[String],
+    options: &SavedOptions,
     plan: &Plan,
 ) -> String {
     let mut words = vec!["portkey-sync apply".to_owned(), quoted(&path.display().to_string())];
     words.extend(connection(global));
+    if options.prune == Prune::Delete {
+        words.push("--prune".to_owned());
+    }
+    if let Some(file) = &options.secrets_file {
+        words.push(format!("--secrets-file {}", quoted(&file.display().to_string())));
+    }
     words.extend(allowed(allow_commands, plan));
     words.join(" ")
 }

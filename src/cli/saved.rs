@@ -12,7 +12,7 @@ use crate::saved_plan::{FilesMeaning, MAX_BYTES, SavedOptions, SavedPlan, SavedP
 use super::args::{BaseArgs, CommonArgs, DEFAULT_FILE, GlobalArgs, PlanningArgs};
 use super::exit::Exit;
 use super::failure::CommandError;
-use super::planning::plan_again;
+use super::planning::{plan_again, quoted};
 
 /// A plan with what is needed to make it again.
 pub(super) fn of(global: &GlobalArgs, args: &PlanningArgs, desired: &Desired, plan: &Plan) -> SavedPlan {
@@ -91,11 +91,11 @@ pub(super) fn planning(saved: &SavedPlan, args: &PlanningArgs) -> Result<Plannin
     } = args;
     let said = [
         ("--target", !targets.is_empty()),
-        ("--prune", *prune),
+        ("--prune", *prune && saved.options.prune == Prune::List),
         ("--verify-secrets", *verify_secrets),
         ("--assume-complete", *assume_complete),
         ("--strict-contract", *strict_contract),
-        ("--secrets-file", secrets_file.is_some()),
+        ("--secrets-file", secrets_file.is_some() && saved.options.secrets_file.is_none()),
         ("--base", !base.base.is_empty()),
         ("--base-ref", base.base_ref.is_some()),
         ("--only-changed", *only_changed),
@@ -108,6 +108,7 @@ pub(super) fn planning(saved: &SavedPlan, args: &PlanningArgs) -> Result<Plannin
         .code("usage")
         .exit(Exit::Usage));
     }
+    said_anew(&saved.options, *prune, secrets_file.as_deref())?;
     let stricter = (*max_deletes, *max_changes, *max_rotations);
     let also_denied = deny_risks;
     let SavedOptions {
@@ -145,6 +146,30 @@ pub(super) fn planning(saved: &SavedPlan, args: &PlanningArgs) -> Result<Plannin
         base: BaseArgs::default(),
         only_changed: false,
     })
+}
+
+/// Refuses a plan that goes beyond what the keys files say, unless whoever applies says so too: a file must not choose
+/// what is deleted without a word in the keys files, nor where secrets are written.
+fn said_anew(options: &SavedOptions, prune: bool, secrets_file: Option<&Path>) -> Result<(), CommandError> {
+    let unsaid = |what: String, option: String| {
+        CommandError::message(what)
+            .hint(format!("if that is meant: {option}"))
+            .code("usage")
+            .exit(Exit::Usage)
+    };
+    if options.prune == Prune::Delete && !prune {
+        let what = "the plan deletes keys that are in no file, and only whoever applies it can say so";
+        return Err(unsaid(what.to_owned(), "--prune".to_owned()));
+    }
+    match &options.secrets_file {
+        Some(wanted) if secrets_file != Some(wanted) => {
+            let wanted = wanted.display().to_string();
+            let what =
+                format!("the plan adds new secrets to `{wanted}`, and only whoever applies it can say so");
+            Err(unsaid(what, format!("--secrets-file {}", quoted(&wanted))))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// The keys files of a saved plan, unless the command line names others.

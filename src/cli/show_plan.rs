@@ -28,7 +28,7 @@ pub(super) fn run(
         scope_sets: &files.scope_sets,
         files: &names,
         root: first,
-        next_command: Some(apply_saved(global, path, &[], &plan)),
+        next_command: Some(apply_saved(global, path, &[], &options, &plan)),
         mode: Mode::Preview,
         folder: folder_of(Path::new(first)),
         extent: match (options.targets.len(), options.prune) {

@@ -516,19 +516,49 @@ fn prune_and_the_limits_are_those_of_the_plan() {
     rehearsal.run(&["plan", "--out", "plan.json", "--prune", "--max-deletes", "0"]).expect(4);
     // What the plan says of itself, apply says too.
     rehearsal.forget_requests();
-    apply(&rehearsal, &[]).expect(4);
+    apply(&rehearsal, &["--prune"]).expect(4);
     rehearsal.run(&["show", "plan.json"]).expect(0).says("apply would refuse");
     assert!(rehearsal.writes().is_empty());
-    save(&rehearsal, &["--prune"]);
+    save(&rehearsal, &[]);
     for option in
         [&["--prune"][..], &["--target", "alpha"], &["--only-changed", "--base", "x"], &["--assume-complete"]]
     {
         apply(&rehearsal, option).expect(64).says("shapes a plan, and the saved one has its shape");
     }
-    apply(&rehearsal, &[]).expect(0);
+    save(&rehearsal, &["--prune"]);
+    apply(&rehearsal, &["--prune"]).expect(0);
     assert!(rehearsal.named("doomed").is_empty());
     // A plan without prune does not delete, even if another one would.
     rehearsal.converges();
+}
+
+#[test]
+fn what_goes_beyond_the_keys_files_is_said_by_whoever_applies_and_not_by_the_plan_alone() {
+    let rehearsal = Rehearsal::of(&format!(
+        "{CREATE}{}",
+        "  - {name: doomed, workspace_id: prod, scopes: [logs.view]}\n"
+    ));
+    rehearsal.apply(&[]).expect(0);
+    rehearsal.folder.write("keys.yaml", &format!("{HEAD}{CREATE}{}", CREATE.replace("fresh", "other")));
+    let elsewhere = rehearsal.folder.join("new.jsonl").display().to_string();
+    let save_and_show = |options: &[&str]| {
+        let saved = rehearsal.run(&[&["plan", "--out", "plan.json"][..], options].concat()).expect(0);
+        (saved, rehearsal.run(&["show", "plan.json"]).expect(0))
+    };
+    let both = save_and_show(&["--prune", "--secrets-file", &elsewhere]);
+    let command = format!("apply plan.json --prune --secrets-file {elsewhere}");
+    both.0.says(&command);
+    both.1.says(&command);
+    rehearsal.forget_requests();
+    apply(&rehearsal, &[]).expect(64).says("if that is meant: --prune");
+    let unsaid = apply(&rehearsal, &["--prune"]).expect(64);
+    unsaid.says(&format!("if that is meant: --secrets-file {elsewhere}"));
+    apply(&rehearsal, &["--prune", "--secrets-file", "other.jsonl"]).expect(64);
+    assert!(rehearsal.writes().is_empty() && !rehearsal.folder.exists("new.jsonl"));
+    apply(&rehearsal, &["--prune", "--secrets-file", &elsewhere]).expect(0);
+    assert!(rehearsal.named("doomed").is_empty() && rehearsal.folder.exists("new.jsonl"));
+    save(&rehearsal, &[]);
+    apply(&rehearsal, &["--secrets-file", "a.jsonl"]).expect(64).says("shapes a plan");
 }
 
 #[test]
