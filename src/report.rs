@@ -39,8 +39,10 @@ pub struct ChangeReport {
     pub elapsed: Duration,
     /// The key, once it is known.
     pub id: Option<KeyId>,
-    /// Where its secret went.
+    /// Where its secret went in this run.
     pub delivered: Vec<Delivery>,
+    /// Where an earlier run had brought it, so that this one did not.
+    pub delivered_before: Vec<Delivery>,
     /// Requests beyond those that the plan lists: retries, and what it took to settle a doubt.
     pub repairs: Vec<Repair>,
     /// Writes that the service accepted.

@@ -216,6 +216,7 @@ fn blank_report(change: &Change) -> ChangeReport {
         elapsed: Duration::ZERO,
         id: change.before.as_ref().map(|key| key.id.clone()),
         delivered: Vec::new(),
+        delivered_before: Vec::new(),
         repairs: Vec::new(),
         writes: 0,
         written_at: None,

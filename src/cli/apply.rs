@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::api::Gateway;
 use crate::apply::{ApplyOptions, Stop, apply};
-use crate::desired::Desired;
+use crate::desired::{Desired, Need};
 use crate::handoff::Why;
 use crate::model::Target;
 use crate::plan::{Asked, Plan, hold_against};
@@ -27,7 +27,7 @@ use super::output::Output;
 use super::planning::{Purpose, Shown, plan_again};
 use super::saved::Approval;
 use super::session::Session;
-use super::{planning, saved, validate};
+use super::{named, planning, saved, validate};
 
 /// A `Date` counts whole seconds, and may be as late as its way here.
 const SETTLE_WITHIN: Duration = Duration::from_secs(2);
@@ -39,7 +39,7 @@ pub(super) async fn run_saved(
     output: &Output,
 ) -> Result<Exit, CommandError> {
     let ApplyPlanArgs { plan: path, apply: mut args } = args;
-    let Some(path) = path else { return run(&global, &args, None, output).await };
+    let Some(path) = path else { return run(&global, args, None, output).await };
     let saved = saved::read(&path)?;
     let digest = args.expect_plan.take();
     let approval = Approval { path: &path, saved: &saved, digest: digest.as_deref() };
@@ -77,23 +77,33 @@ impl Grounds<'_> {
 
 pub(super) async fn run(
     global: &GlobalArgs,
-    args: &ApplyArgs,
+    mut args: ApplyArgs,
     asked: Option<Asked>,
     output: &Output,
 ) -> Result<Exit, CommandError> {
     let format = args.format.into();
-    let desired = match asked {
-        None => validate::read(global, format, output),
-        Some(_) => validate::read_for(&args.planning.targets, global, format, output),
+    let Some(asked) = asked else {
+        let Some(desired) = validate::read(global, format, output) else { return Ok(Exit::Failed) };
+        let base = base::desired(global, &args.planning, output)?;
+        let session = Session::open(global, output).await?;
+        let files = (&desired, base.as_ref());
+        let result = run_with(global, &args, &Grounds::Now(None), output, files, &session).await;
+        session.close().await;
+        return result;
     };
-    let Some(desired) = desired else { return Ok(Exit::Failed) };
-    let base = match asked {
-        None => base::desired(global, &args.planning, output)?,
-        Some(_) => None,
+    let need = if asked == Asked::Revoke { Need::Identity } else { Need::Entry };
+    let words = &args.planning.targets;
+    let Some((about, aliases)) = validate::read_about(words, need, global, format, output) else {
+        return Ok(Exit::Failed);
     };
     let session = Session::open(global, output).await?;
-    let files = (&desired, base.as_ref());
-    let result = run_with(global, args, &Grounds::Now(asked), output, files, &session).await;
+    let result = match named::settle(about, &aliases, words, &session).await {
+        Ok((desired, addresses)) => {
+            args.planning.targets = addresses;
+            run_with(global, &args, &Grounds::Now(Some(asked)), output, (&desired, None), &session).await
+        }
+        Err(error) => Err(error),
+    };
     session.close().await;
     result
 }

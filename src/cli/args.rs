@@ -348,7 +348,7 @@ pub(super) struct RotateArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct RevokeArgs {
-    /// The keys, by their addresses or unambiguous tails of them
+    /// The keys, by their addresses or unambiguous tails of them; live keys without an entry by whole address or id
     #[arg(value_name = "ADDRESS", required = true, add = ArgValueCompleter::new(complete::addresses))]
     pub(super) addresses: Vec<String>,
     #[command(flatten)]

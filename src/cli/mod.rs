@@ -16,6 +16,7 @@ mod import;
 mod list;
 mod log;
 mod manual;
+mod named;
 mod output;
 mod permissions;
 mod planning;
@@ -89,10 +90,10 @@ fn execute(cli: Cli) -> Exit {
             Command::Rotate(args) => {
                 let RotateArgs { addresses, transition, accept, apply: args } = args;
                 let asked = if accept { Asked::Accept } else { Asked::Rotate { transition } };
-                apply::run(&global, &args.to(addresses), Some(asked), &output).await
+                apply::run(&global, args.to(addresses), Some(asked), &output).await
             }
             Command::Revoke(RevokeArgs { addresses, apply: args }) => {
-                apply::run(&global, &args.to(addresses), Some(Asked::Revoke), &output).await
+                apply::run(&global, args.to(addresses), Some(Asked::Revoke), &output).await
             }
             Command::Import(args) => import::run(&global, &args, &output).await,
             Command::List(args) => list::run(&global, &args, &output).await,

@@ -449,18 +449,12 @@ pub(super) fn refresh_failed(error: RefreshError) -> CommandError {
         .maybe_hint(call)
 }
 
-/// Whether a word is the key's address or a tail of it, with the workspace's alias or what that stands for.
-pub(super) fn is_called(key: &DesiredKey, word: &str) -> bool {
-    let unaliased = KeyAddress { workspace: key.workspace.clone(), ..key.address.clone() };
-    key.address.has_tail(word) || unaliased.has_tail(word)
-}
-
 /// The addresses that `--target` names.
 fn targets(words: &[String], desired: &Desired) -> Result<Option<BTreeSet<KeyAddress>>, CommandError> {
     let mut found = BTreeSet::new();
     for word in words {
         let matching: BTreeSet<_> =
-            desired.keys.iter().filter(|key| is_called(key, word)).map(|key| &key.address).collect();
+            desired.keys.iter().filter(|key| key.is_called(word)).map(|key| &key.address).collect();
         let exact: Vec<_> = matching.iter().filter(|address| address.to_string() == *word).collect();
         match (matching.len(), exact.as_slice()) {
             (1, _) => found.extend(matching.into_iter().cloned()),

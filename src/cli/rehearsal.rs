@@ -40,7 +40,7 @@ pub(super) fn seed(path: &Path, output: &Output) -> Result<Seed, CommandError> {
             ))
         });
     }
-    let Loaded { desired, partial: _, diagnostics, sources } =
+    let Loaded { desired, diagnostics, sources, .. } =
         load(&[FileArgument::from(path.to_owned())], &mut std::io::empty());
     let Some(desired) = desired else {
         output.complain(&render::text::diagnostics(&diagnostics, &sources, &output.stderr));

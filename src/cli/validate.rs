@@ -1,9 +1,11 @@
 //! `validate`, and how every command reads the keys files.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
-use crate::desired::{Desired, DesiredKey, FileArgument, Loaded, PolicyArgument, load_with};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::desired::{About, Desired, FileArgument, Loaded, Need, PolicyArgument, load_with};
+use crate::diagnostic::Severity;
 use crate::plan::{Prune, Review, review};
 use crate::policy;
 use crate::render::text::ReviewContext;
@@ -15,7 +17,6 @@ use super::exit::Exit;
 use super::failure::CommandError;
 use super::formats::{self, OutputFormat, ValidateFormat};
 use super::output::Output;
-use super::planning;
 
 pub(super) fn run(global: &GlobalArgs, args: &ValidateArgs, output: &Output) -> Result<Exit, CommandError> {
     let mut loaded = load_files(global);
@@ -140,36 +141,41 @@ pub(super) fn read(global: &GlobalArgs, format: OutputFormat, output: &Output) -
     loaded.desired
 }
 
-/// Like [`read`], for a command about some keys only: errors in the entries of other keys are no obstacle, and
-/// no policy is.
-pub(super) fn read_for(
-    targets: &[String],
+/// Like [`read`], for a command about the keys that some words call: what concerns none of them is no obstacle, and no
+/// policy is. With the names of workspaces.
+pub(super) fn read_about(
+    words: &[String],
+    need: Need,
     global: &GlobalArgs,
     format: OutputFormat,
     output: &Output,
-) -> Option<Desired> {
+) -> Option<(About, BTreeMap<String, String>)> {
     let loaded = load_with(&arguments(global), PolicyArgument::Ignored, &mut std::io::stdin().lock());
-    let Some(partial) = loaded.partial else { return loaded.desired };
-    let is_wanted = |key: &DesiredKey| targets.iter().any(|target| planning::is_called(key, target));
-    let elsewhere = |diagnostic: &Diagnostic| {
-        let Some(label) = &diagnostic.primary else { return false };
-        let place = loaded.sources.place(label.span);
-        let before =
-            partial.keys.iter().filter(|key| key.place.file == place.file && key.place.line <= place.line);
-        before.max_by_key(|key| key.place.line).is_some_and(|key| !is_wanted(key))
-    };
-    let mut errors = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
-    if partial.keys.iter().any(is_wanted) && errors.all(elsewhere) {
-        output.complain(
-            "warning: the files have errors in the entries of other keys; see portkey-sync validate\n",
-        );
-        return Some(partial);
+    if let Some(about) = loaded.about(words, need) {
+        let errors = match about.elsewhere {
+            0 => None,
+            1 => Some("1 error in the files is"),
+            _ => Some("errors in the files are"),
+        };
+        if let Some(errors) = errors {
+            let count = if about.elsewhere > 1 { format!("{} ", about.elsewhere) } else { String::new() };
+            output.complain(&format!(
+                "warning: {count}{errors} no obstacle to this; portkey-sync validate says more\n"
+            ));
+        }
+        return Some((about, loaded.workspaces));
     }
     match formats::diagnostics(format, &loaded.diagnostics, &loaded.sources, &files_name(global)) {
         Some(told) => output.data(&told),
         None => {
             output.complain(&render::text::diagnostics(&loaded.diagnostics, &loaded.sources, &output.stderr));
         }
+    }
+    if need == Need::Identity {
+        output.complain(
+            "hint: it cannot be told which organisation these files are for, or which key is meant; name other files with -f,\n\
+             or none at all: printf 'version: 1\\nkeys: []\\n' | portkey-sync revoke ID -f - --yes\n",
+        );
     }
     None
 }

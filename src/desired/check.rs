@@ -505,7 +505,8 @@ fn shown(text: &str) -> Cow<'_, str> {
 }
 
 /// The complaint about a field that may not stand here, and the field that was meant.
-fn unknown_field(table: &Table, name: &str, span: Span) -> (Diagnostic, Option<&'static str>) {
+/// The complaint about a name that stands for no field, and the field that is probably meant.
+pub(super) fn unknown_field(table: &Table, name: &str, span: Span) -> (Diagnostic, Option<&'static str>) {
     if table.field(name).is_some() {
         let message = format!("{} cannot hold `{name}`", table.what);
         return (Diagnostic::error(codes::MISPLACED_FIELD, span, message).hint("write it in each key"), None);

@@ -36,6 +36,18 @@ pub struct Loaded {
     pub diagnostics: Vec<Diagnostic>,
     /// The files, which the diagnostics point into.
     pub sources: Sources,
+    /// The names of workspaces, and the slugs or UUIDs that they stand for.
+    pub workspaces: BTreeMap<String, String>,
+    /// The root files.
+    pub(super) roots: Roots,
+}
+
+/// Which of the files are roots.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Roots {
+    pub(super) sources: Vec<SourceId>,
+    /// Whether the text of every one was there to be read.
+    pub(super) all_read: bool,
 }
 
 /// Which rules for keys are read.
@@ -71,9 +83,14 @@ pub fn load_revision(arguments: &[FileArgument], revision: &Revision) -> Result<
         }
     }
     if there.is_empty() {
-        let desired = Some(Desired::default());
-        let sources = Sources::default();
-        return Ok(Loaded { desired, partial: None, diagnostics: Vec::new(), sources });
+        return Ok(Loaded {
+            desired: Some(Desired::default()),
+            partial: None,
+            diagnostics: Vec::new(),
+            sources: Sources::default(),
+            workspaces: BTreeMap::new(),
+            roots: Roots::default(),
+        });
     }
     Ok(load_from(revision, &there, PolicyArgument::Ignored, &mut std::io::empty()))
 }
@@ -130,6 +147,8 @@ struct Checked {
 
 fn finish(mut files: Files<'_>, given: Given<'_>, mut out: Complaints) -> Loaded {
     let Given { roots, folder, complete, policy: wanted } = given;
+    let given =
+        Roots { sources: roots.iter().map(|root| root.source).collect(), all_read: !out.has_errors() };
     let position =
         if wanted == PolicyArgument::Ignored { Position::RootWithoutPolicy } else { Position::Root };
     let mut checked = Vec::new();
@@ -176,9 +195,10 @@ fn finish(mut files: Files<'_>, given: Given<'_>, mut out: Complaints) -> Loaded
 
     let has_errors = out.has_errors();
     let diagnostics = out.finish(&files.sources);
+    let workspaces = world.named_workspaces();
     let read = Desired { policies, ..assemble(world, keys, folder, complete) };
     let (desired, partial) = if has_errors { (None, Some(read)) } else { (Some(read), None) };
-    Loaded { desired, partial, diagnostics, sources: files.sources }
+    Loaded { desired, partial, diagnostics, sources: files.sources, workspaces, roots: given }
 }
 
 fn assemble(world: World, keys: Vec<Lowered>, folder: Option<PathBuf>, complete: bool) -> Desired {

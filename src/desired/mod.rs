@@ -20,6 +20,7 @@ mod across;
 mod check;
 pub(crate) mod codes;
 mod complaints;
+mod elsewhere;
 mod fields;
 mod files;
 mod format;
@@ -55,6 +56,7 @@ use crate::model::{
 };
 
 pub use codes::{EXPLANATIONS, Explanation, explain};
+pub use elsewhere::{About, Need, WithoutEntry};
 pub use files::FileArgument;
 pub use format::{LeftAlone, NotFormatted, format};
 pub use load::{Loaded, PolicyArgument, load, load_revision, load_with, parse_str};

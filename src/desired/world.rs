@@ -221,6 +221,11 @@ impl World {
         None
     }
 
+    /// The names of workspaces, and what they stand for.
+    pub(super) fn named_workspaces(&self) -> BTreeMap<String, String> {
+        self.workspaces.iter().map(|(name, (target, _))| (name.to_string(), target.clone())).collect()
+    }
+
     fn alias_of(&self, target: &str) -> Option<&str> {
         self.aliases.get(target).map(|alias| &**alias)
     }

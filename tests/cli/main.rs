@@ -16,6 +16,7 @@ mod formats;
 mod harness;
 #[cfg(unix)]
 mod hostile;
+mod incidents;
 mod interrupting;
 mod leaks;
 mod listing;

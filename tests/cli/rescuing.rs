@@ -50,6 +50,36 @@ fn a_sink_that_fails_keeps_the_secret_from_no_other_sink_and_is_tried_again_alon
 }
 
 #[test]
+fn what_an_earlier_run_delivered_is_not_said_to_be_delivered_again() {
+    let rehearsal = with_store("");
+    let file = rehearsal.folder.read("keys.yaml");
+    let file = file.replace("[store, dir]", "[store, other]");
+    let file = file.replace("sinks: {", "sinks: {other: {command: [./store.sh, again]}, ");
+    rehearsal.folder.write("keys.yaml", &file);
+    script(&rehearsal, "cat > /dev/null; echo $1 >> calls; test -z $1");
+    rehearsal.run(&APPLY).expect(3).says("1 secret delivered to ./store.sh.");
+    // Again, and nothing is delivered.
+    let ended = rehearsal.run(&APPLY).expect(3);
+    ended.says("Delivered by an earlier run, and not again: ./store.sh.");
+    ended.says("it had been delivered before to `store`");
+    assert!(!ended.said().contains("1 secret delivered"), "{}", ended.said());
+    script(&rehearsal, "cat > /dev/null; echo $1 >> calls");
+    let mut args = APPLY.to_vec();
+    args.extend(["--format", "json"]);
+    let report = rehearsal.run(&args).expect(0).json();
+    let change = &report["changes"][0];
+    let sinks = |field: &str| {
+        let places = change[field].as_array().unwrap().iter();
+        places.map(|place| place["sink"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (sinks("delivered"), sinks("delivered_before")),
+        (vec!["other".to_owned()], vec!["store".to_owned()])
+    );
+    assert_eq!(rehearsal.folder.read("calls"), "\nagain\nagain\nagain\n");
+}
+
+#[test]
 fn several_sinks_that_fail_are_all_named() {
     let rehearsal = with_store("");
     let file = rehearsal.folder.read("keys.yaml");

@@ -7,9 +7,11 @@ use crate::report::{ChangeReport, Changed, Failure, Outcome};
 
 /// The outcome for the report.
 pub(super) fn outcome(flight: Flight<'_>, end: End, report: &ChangeReport) -> Outcome {
-    let taken = (!report.delivered.is_empty()).then(|| {
-        let names: Vec<String> = report.delivered.iter().map(sink_name).collect();
-        format!("it was delivered to {}", names.join(", "))
+    let taken =
+        [("was delivered", &report.delivered), ("had been delivered before", &report.delivered_before)];
+    let taken = taken.into_iter().filter(|(_, to)| !to.is_empty()).map(|(what, to)| {
+        let names: Vec<String> = to.iter().map(sink_name).collect();
+        format!("it {what} to {}", names.join(", "))
     });
     let kept = flight.slot.as_ref().map(|slot| {
         let sealed = match slot.recipients() {

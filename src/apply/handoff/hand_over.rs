@@ -11,6 +11,12 @@ use crate::model::Target;
 use crate::report::{ChangeReport, Failure, Repair};
 use crate::secrets::{Entry, Slot};
 
+/// Which run brought a secret to a sink.
+enum Delivered {
+    Now,
+    Before,
+}
+
 impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
     pub(super) async fn deliver(
         &self,
@@ -30,16 +36,20 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
             let hash = to.hash();
             // A program is not run twice for one secret; a file is cheap to write again, and may be gone by now.
             if matches!(to.target, Target::Command { .. }) && journal.delivered(&nonce).contains(&hash) {
-                return Ok(());
+                return Ok(Delivered::Before);
             }
             sinks.deliver(&to, &owner, &id, &secret, left)?;
             note(&journal, &nonce, Entry::Delivered, Some(&hash));
-            Ok(())
+            Ok(Delivered::Now)
         })
         .await;
         match delivered {
-            Ok(()) => {
+            Ok(Delivered::Now) => {
                 report.delivered.push(delivery.clone());
+                Event::Done
+            }
+            Ok(Delivered::Before) => {
+                report.delivered_before.push(delivery.clone());
                 Event::Done
             }
             Err(error) => {

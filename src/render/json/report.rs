@@ -69,8 +69,10 @@ pub(super) struct ChangeDocument {
     verdict: Option<VerdictWord>,
     /// The fields that were overwritten or overridden.
     verdict_fields: Vec<&'static str>,
-    /// Where the secret went.
+    /// Where the secret went in this run.
     delivered: Vec<DeliveryDocument>,
+    /// Where an earlier run had brought it, so that this one did not.
+    delivered_before: Vec<DeliveryDocument>,
     failure: Option<FailureDocument>,
     /// Requests beyond those of the plan.
     repairs: Vec<RepairDocument>,
@@ -178,6 +180,7 @@ pub(super) fn change(report: &ChangeReport) -> ChangeDocument {
         elapsed,
         id,
         delivered,
+        delivered_before,
         repairs,
         writes,
         written_at: _,
@@ -208,6 +211,7 @@ pub(super) fn change(report: &ChangeReport) -> ChangeDocument {
         verdict,
         verdict_fields,
         delivered: delivered.iter().map(Into::into).collect(),
+        delivered_before: delivered_before.iter().map(Into::into).collect(),
         failure,
         repairs: repairs.iter().map(repair).collect(),
         writes: *writes,

@@ -22,6 +22,7 @@ pub(in crate::render) fn done(change: &Change) -> ChangeReport {
         ),
         writes: if change.action == Action::Create { 2 } else { 1 },
         delivered,
+        delivered_before: Vec::new(),
         repairs: Vec::new(),
         written_at: None,
     }

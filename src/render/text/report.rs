@@ -1,12 +1,12 @@
 //! What an apply did: lines while it runs, and the account at its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::entry::destination;
 use super::errors::{failure, hint_lines};
 use super::plan::address;
-use crate::model::KeyAddress;
+use crate::model::{Delivery, KeyAddress};
 use crate::plan::{Action, Change, Plan, Reason};
 use crate::render::layout::{Role, columns, pad, paragraph};
 use crate::render::words::{self, choose, count, elapsed, some_of};
@@ -398,18 +398,19 @@ fn code(exit_code: Option<u8>) -> String {
 }
 
 fn deliveries(report: &Report, folder: &Path, style: &Style) -> String {
-    let with_secret: Vec<&ChangeReport> =
-        report.changes.iter().filter(|change| !change.delivered.is_empty()).collect();
-    if with_secret.is_empty() {
-        return String::new();
+    let places = |of: fn(&ChangeReport) -> &[Delivery]| {
+        let places = report.changes.iter().flat_map(of).map(|delivery| destination(delivery, folder));
+        places.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+    };
+    let mut text = Vec::new();
+    let secrets = report.changes.iter().filter(|change| !change.delivered.is_empty()).count();
+    if secrets > 0 {
+        let now = some_of(&places(|change| &change.delivered), NAMES);
+        text.push(format!("{} delivered to {now}.", count(secrets, "secret")));
     }
-    let mut targets: Vec<String> = with_secret
-        .iter()
-        .flat_map(|change| &change.delivered)
-        .map(|delivery| destination(delivery, folder))
-        .collect();
-    targets.sort();
-    targets.dedup();
-    let text = format!("{} delivered to {}.", count(with_secret.len(), "secret"), some_of(&targets, NAMES));
-    paragraph("", &text, style)
+    let before = places(|change| &change.delivered_before);
+    if !before.is_empty() {
+        text.push(format!("Delivered by an earlier run, and not again: {}.", some_of(&before, NAMES)));
+    }
+    if text.is_empty() { String::new() } else { paragraph("", &text.join(" "), style) }
 }
