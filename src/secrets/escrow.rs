@@ -293,6 +293,13 @@ impl Slot {
         self.recipients.len()
     }
 
+    /// Notes that the create of this slot is found, and that its key is rotated or, with no transition, is not.
+    pub fn recover(&mut self, id: &KeyId, transition: Option<SignedDuration>) -> Result<(), EscrowError> {
+        self.content.id = Some(id.to_string());
+        self.content.transition_seconds = transition.map(|transition| transition.as_secs());
+        self.write().map_err(|source| EscrowError { path: self.path.clone(), verb: "written", source })
+    }
+
     /// Writes the secret into the slot and flushes it.
     pub fn store(&mut self, id: &KeyId, secret: &Secret, issued_at: Timestamp) -> Result<(), EscrowError> {
         self.content.id = Some(id.to_string());
