@@ -128,6 +128,11 @@ impl HandOff {
         self.step
     }
 
+    /// How much longer the secret may be delivered and committed, this long after the request was sent.
+    pub fn left(&self, elapsed: SignedDuration) -> SignedDuration {
+        self.lease - elapsed
+    }
+
     /// Goes on after the step that is due.
     #[must_use]
     pub fn after(mut self, event: Event) -> Self {
