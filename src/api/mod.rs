@@ -24,7 +24,7 @@ mod retry;
 mod rows;
 mod settings;
 #[cfg(test)]
-mod test_server;
+pub(crate) mod test_server;
 mod transport;
 mod wire;
 

@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// What to do with a request once it has been read.
-pub(super) enum Step {
+pub(crate) enum Step {
     /// Writes these bytes and closes.
     Say(Vec<u8>),
     /// Closes.
@@ -18,10 +18,10 @@ pub(super) enum Step {
 /// What the first byte of a TLS connection says.
 const TLS_HANDSHAKE: u8 = 22;
 
-pub(super) const DATE: &str = "Sun, 22 Nov 2026 10:04:00 GMT";
+pub(crate) const DATE: &str = "Sun, 22 Nov 2026 10:04:00 GMT";
 
 /// An answer with this status, further headers and body.
-pub(super) fn say(status: &str, headers: &str, body: &str) -> Step {
+pub(crate) fn say(status: &str, headers: &str, body: &str) -> Step {
     let length = body.len();
     let head = format!(
         "HTTP/1.1 {status}\r\ndate: {DATE}\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n"
@@ -30,24 +30,24 @@ pub(super) fn say(status: &str, headers: &str, body: &str) -> Step {
 }
 
 /// A success with this body.
-pub(super) fn ok(body: &str) -> Step {
+pub(crate) fn ok(body: &str) -> Step {
     say("200 OK", "content-type: application/json\r\n", body)
 }
 
 /// A refusal in the Admin API's own envelope.
-pub(super) fn refuse(status: &str, code: &str) -> Step {
+pub(crate) fn refuse(status: &str, code: &str) -> Step {
     say(status, "", &format!(r#"{{"success":false,"data":{{"message":"no","errorCode":"{code}"}}}}"#))
 }
 
-pub(super) struct Server {
+pub(crate) struct Server {
     /// `127.0.0.1:PORT`.
-    pub(super) address: String,
+    pub(crate) address: String,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
     /// Follows the script; after its end nobody listens any more.
-    pub(super) async fn start(script: Vec<Step>) -> Self {
+    pub(crate) async fn start(script: Vec<Step>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -73,12 +73,12 @@ impl Server {
     }
 
     /// Every request so far, as it came in.
-    pub(super) fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
 
     /// The first line of every request so far, without the version.
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         let line = |request: &String| request.lines().next().unwrap().replace(" HTTP/1.1", "");
         self.requests().iter().map(line).collect()
     }

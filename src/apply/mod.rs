@@ -1,6 +1,6 @@
 //! Executes a plan: nothing is decided here, only done, in the right order, and then checked.
 //!
-//! Order: what is independent side by side; deletes once everything else has succeeded; the key that the
+//! Order: secrets that an earlier run left in the escrow, while they last; what is independent side by side; deletes once everything else has succeeded; the key that the
 //! tool runs with last. Invariants: a create of unknown outcome is looked up, never repeated; a secret is on disk
 //! before any other call for its key; one failed key does not stop the others, but a rejected API key
 //! or a broken escrow stops everything that has not begun.
@@ -16,10 +16,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
 
 use self::handoff::{Flight, Progress};
 use crate::api::{Gateway, ReadApi, WriteApi};
-use crate::plan::{Action, Change, Plan};
+use crate::plan::{Action, Change, Plan, Request};
 use crate::report::{ChangeReport, Event, NotAttempted, Outcome, Report};
 use crate::secrets::{Escrow, Journal, Sinks};
 
@@ -88,17 +89,21 @@ pub async fn apply<R: ReadApi, W: WriteApi>(
     for nonce in &plan.settled {
         context.empty_slot(nonce);
     }
-    let (mut first, mut deletes, mut last) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut held, mut first, mut deletes, mut last) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (index, change) in plan.changes.iter().enumerate() {
         let phase = match change {
             change if change.running_key => &mut last,
             change if change.action == Action::Delete => &mut deletes,
+            change if lease_end(change).is_some() => &mut held,
             _ => &mut first,
         };
         phase.push((index, change));
     }
 
-    let mut reports = context.run(plan, first).await;
+    held.sort_by_key(|(_, change)| lease_end(change));
+
+    let mut reports = context.run(plan, held).await;
+    reports.extend(context.run(plan, first).await);
     let all_well = reports.iter().all(|(_, report)| report.succeeded());
     if all_well {
         reports.extend(context.run(plan, deletes).await);
@@ -204,6 +209,16 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
     /// Nothing that has not begun will begin.
     fn halt(&self) {
         self.halted.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Until when the secret may be delivered that an earlier run left.
+fn lease_end(change: &Change) -> Option<Timestamp> {
+    match &change.request {
+        Request::Deliver { held, .. } => Some(held.sent_at + held.lease),
+        Request::Create { .. } | Request::Rotate { .. } | Request::Update { .. } | Request::Delete { .. } => {
+            None
+        }
     }
 }
 

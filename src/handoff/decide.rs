@@ -162,7 +162,7 @@ pub fn decide(key: &Facts, slots: &[Escrowed], wish: &Wish, now: Timestamp, rule
             // A key without a date of birth is never old enough.
             let is_old = !rules.grace || until.is_some_and(|until| until <= now);
             if is_old || slots.iter().any(|slot| own_create(&slot)) {
-                Next::Rotate(Why::Unfinished)
+                wait_or_rotate(Why::Unfinished, begun_here(key, slots), now)
             } else {
                 Next::Ask(Question::BeingCreated { until })
             }
@@ -171,7 +171,7 @@ pub fn decide(key: &Facts, slots: &[Escrowed], wish: &Wish, now: Timestamp, rule
             changed_outside(key, slots, wish, now, rules)
         }
         Standing::Committed { secret, to } => due(key, secret, to, slots, wish, now, rules),
-        Standing::Unmarked => first(key, wish, now, rules),
+        Standing::Unmarked => first(key, slots, wish, now, rules),
     }
 }
 
@@ -185,12 +185,25 @@ fn changed_outside(key: &Facts, slots: &[Escrowed], wish: &Wish, now: Timestamp,
     if wish.delivered.as_ref() == Some(mask) || wish.stored == Stored::All(mask.clone()) {
         return Next::Accept { issued_at: now };
     }
-    let own = slots
+    wait_or_rotate(Why::ChangedOutside, begun_here(key, slots).max(wish.until), now)
+}
+
+/// When the transition ends that a rotation of ours began, or may have begun if its answer is missing.
+fn begun_here(key: &Facts, slots: &[Escrowed]) -> Option<Timestamp> {
+    slots
         .iter()
         .filter(|slot| slot.id.as_ref() == Some(&key.id))
         .filter_map(|slot| Some(slot.sent_at + slot.transition?))
-        .max();
-    wait_or_rotate(Why::ChangedOutside, own.max(wish.until), now)
+        .max()
+}
+
+/// Until when a rotation of ours whose answer is missing may still arrive.
+fn still_to_come(key: &Facts, slots: &[Escrowed]) -> Option<Timestamp> {
+    slots
+        .iter()
+        .filter(|slot| slot.id.as_ref() == Some(&key.id) && slot.mask.is_none())
+        .map(|slot| slot.sent_at + LATE_EFFECT)
+        .max()
 }
 
 /// The committed secret is live: is it time for another one?
@@ -213,12 +226,7 @@ fn due(
     };
     let Some(why) = why else { return Next::Nothing };
     let transition = secret.transition_length().map(|length| issued + length);
-    // A rotation of ours whose answer is missing may still arrive.
-    let late = slots
-        .iter()
-        .filter(|slot| slot.id.as_ref() == Some(&key.id) && slot.mask.is_none() && rules.late_effect)
-        .map(|slot| slot.sent_at + LATE_EFFECT)
-        .max();
+    let late = still_to_come(key, slots).filter(|_| rules.late_effect);
     wait_or_rotate(why, transition.max(late).max(wish.until), now)
 }
 
@@ -230,7 +238,7 @@ fn wait_or_rotate(why: Why, until: Option<Timestamp>, now: Timestamp) -> Next {
 }
 
 /// Nobody here has delivered this key's secret.
-fn first(key: &Facts, wish: &Wish, now: Timestamp, rules: &Rules) -> Next {
+fn first(key: &Facts, slots: &[Escrowed], wish: &Wish, now: Timestamp, rules: &Rules) -> Next {
     if wish.sinks.is_empty() {
         return Next::Nothing;
     }
@@ -240,11 +248,8 @@ fn first(key: &Facts, wish: &Wish, now: Timestamp, rules: &Rules) -> Next {
         (Some(mask), _, Stored::All(stored)) if mask == stored => Next::Accept { issued_at },
         _ if wish.first_rotate || !rules.ask => {
             // A key that young may be in the hands of a run whose mark somebody wiped.
-            let until = key.created_at.map(|created| created + GRACE).filter(|_| rules.grace);
-            match until.filter(|until| *until > now) {
-                Some(until) => Next::Wait { why: Why::First, until },
-                None => Next::Rotate(Why::First),
-            }
+            let young = key.created_at.map(|created| created + GRACE).filter(|_| rules.grace);
+            wait_or_rotate(Why::First, young.max(begun_here(key, slots)).max(wish.until), now)
         }
         (_, Some(delivered), _) => Next::Ask(Question::StoredOther { delivered: delivered.clone() }),
         _ => Next::Ask(Question::Stored),
@@ -267,11 +272,15 @@ pub fn until_creatable(
         .max()
 }
 
-/// When the transition ends that the committed secret began.
-pub fn transition_end(key: &Facts) -> Option<Timestamp> {
+/// When the key can be rotated, as far as known: the transition is over that the committed secret or a rotation of
+/// ours began, and nothing that was sent can still arrive.
+pub fn rotatable_at(key: &Facts, slots: &[Escrowed]) -> Option<Timestamp> {
     match &key.standing {
-        Standing::Committed { secret, .. } => Some(secret.issued_at + secret.transition_length()?),
-        Standing::Unmarked | Standing::InFlight(_) => None,
+        Standing::Committed { secret, .. } => {
+            let transition = secret.transition_length().map(|length| secret.issued_at + length);
+            transition.max(still_to_come(key, slots))
+        }
+        Standing::Unmarked | Standing::InFlight(_) => begun_here(key, slots),
     }
 }
 

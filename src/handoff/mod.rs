@@ -14,8 +14,8 @@ mod decide;
 mod steps;
 
 pub use decide::{
-    Facts, Next, Question, Standing, Stored, Twins, Why, Wish, decide, is_possible, is_spent, settle,
-    transition_end, twins, until_creatable,
+    Facts, Next, Question, Standing, Stored, Twins, Why, Wish, decide, is_possible, is_spent, rotatable_at,
+    settle, twins, until_creatable,
 };
 pub use steps::{At, End, Event, HandOff, Kind, Step};
 

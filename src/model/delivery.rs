@@ -106,6 +106,7 @@ pub struct Escrowed {
     pub issued_at: Option<Timestamp>,
     /// How long its secret may be delivered, counted from `sent_at`.
     pub lease: SignedDuration,
-    /// For a rotation: how long the previous secret lives.
+    /// For a rotation, or a create that was rotated because its answer was lost: how long the previous secret lives,
+    /// counted from `sent_at`.
     pub transition: Option<SignedDuration>,
 }

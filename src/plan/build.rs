@@ -107,7 +107,7 @@ fn plan_for(inputs: &Inputs<'_>, diff: &Diff<'_>, rivals: Vec<Rival>) -> Plan {
     let mut refusals = guards::refusals(inputs, &changes, blocked.len());
     refusals.extend(broken);
 
-    let mut notes = notes::notes(inputs, &changes);
+    let mut notes = notes::notes(inputs, diff, &changes);
     notes.extend(warned);
     permissions::tell(inputs, &changes, &mut refusals, &mut notes);
     let coming_up = coming::coming_up(inputs, diff, &changes, &is_chosen);

@@ -147,6 +147,10 @@ fn decide_update(
     if let Some(delivery) = heed(inputs, entry, live, &next, &mut decisions)? {
         return Ok(vec![Decision::Change(Box::new(delivery))]);
     }
+    // The mark that says so is all that is known of an unfinished create, and what differs goes with its rotation.
+    if matches!(next, Next::Wait { why: Why::Unfinished, .. }) {
+        return Ok(decisions);
+    }
     if let Some(error) = inputs.live.unreadable.get(&live.id)
         && desired.spec.rotation_policy.is_managed()
     {

@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::{Asked, Change, Inputs, Note};
-use crate::live::Completeness;
+use crate::desired::Presence;
+use crate::diff::{Diff, Entry};
+use crate::live::{Completeness, LiveKey};
 use crate::model::{Escrowed, KeyAddress, KeyKind, Setting};
 use crate::plan::Request;
 
 /// Clocks that differ by more than this are mentioned.
 const NOTABLE_SKEW_SECONDS: i64 = 60;
 
-pub(super) fn notes(inputs: &Inputs<'_>, changes: &[Change]) -> Vec<Note> {
+pub(super) fn notes(inputs: &Inputs<'_>, diff: &Diff<'_>, changes: &[Change]) -> Vec<Note> {
     let live = inputs.live;
     let mut notes = Vec::new();
     if live.clock_skew_seconds.abs() > NOTABLE_SKEW_SECONDS {
@@ -22,7 +24,7 @@ pub(super) fn notes(inputs: &Inputs<'_>, changes: &[Change]) -> Vec<Note> {
     if inputs.running.candidates.len() != 1 {
         notes.push(Note::RunningKeyUncertain { candidates: inputs.running.candidates.len() });
     }
-    notes.extend(of_the_escrow(inputs, changes));
+    notes.extend(of_the_escrow(inputs, diff, changes));
     notes.extend(not_tried(inputs, changes));
     notes.extend(revoked_against_file(inputs));
     notes.extend(live.oddities.iter().cloned().map(Note::UnknownToThisVersion));
@@ -30,7 +32,7 @@ pub(super) fn notes(inputs: &Inputs<'_>, changes: &[Change]) -> Vec<Note> {
 }
 
 /// Secrets in the escrow that this run does nothing with.
-fn of_the_escrow(inputs: &Inputs<'_>, changes: &[Change]) -> Vec<Note> {
+fn of_the_escrow(inputs: &Inputs<'_>, diff: &Diff<'_>, changes: &[Change]) -> Vec<Note> {
     let live = inputs.live;
     let delivered: Vec<&str> = changes
         .iter()
@@ -49,12 +51,27 @@ fn of_the_escrow(inputs: &Inputs<'_>, changes: &[Change]) -> Vec<Note> {
             (Some(_), None) if delivered.contains(&slot.nonce.as_str()) => None,
             (Some(_), None) => Some(Note::HeldWithoutKey(slot.clone())),
             (Some(mask), Some(key)) => {
-                let is_wanted = slot.sealed && key.mask.as_ref() == Some(mask) && !key.has_committed(mask);
-                is_wanted.then(|| Note::RescueCopy(slot.clone()))
+                let is_wanted = key.mask.as_ref() == Some(mask) && !key.has_committed(mask);
+                match slot.sealed {
+                    _ if !is_wanted => None,
+                    _ if !is_delivered(inputs, diff, key) => Some(Note::HeldUndelivered(slot.clone())),
+                    sealed => sealed.then(|| Note::RescueCopy(slot.clone())),
+                }
             }
         }
     };
     inputs.options.slots.iter().filter_map(note).collect()
+}
+
+/// Whether an entry delivers this key's secret. What is asked for by name leaves entries out of what is read.
+fn is_delivered(inputs: &Inputs<'_>, diff: &Diff<'_>, key: &LiveKey) -> bool {
+    let delivers = |entry: &Entry<'_>| {
+        let desired = entry.desired;
+        desired.presence == Presence::Present
+            && (inputs.options.secrets_file.is_some() || !desired.secret.deliver_to.is_empty())
+            && entry.found.claims().any(|claimed| claimed.id == key.id)
+    };
+    inputs.options.asked.is_some() || diff.entries.iter().any(delivers)
 }
 
 /// Keys that somebody ends by hand while the files let them go on: the next apply would bring them back.

@@ -96,6 +96,8 @@ pub enum Note {
     ListUnstable,
     /// The escrow holds a secret that nothing in the files delivers.
     HeldWithoutKey(Escrowed),
+    /// The same of a secret whose key is live and has it.
+    HeldUndelivered(Escrowed),
     /// The key that plans could not apply this, which is as it should be.
     MissingScopes {
         /// The running key's name.

@@ -82,7 +82,7 @@ pub(super) fn next(inputs: &Inputs<'_>, entry: &Entry<'_>, live: &LiveKey) -> Re
         (Some(Asked::Rotate { .. }), next @ (Next::Nothing | Next::Accept { .. } | Next::Ask(_)))
             if !matches!(next, Next::Ask(Question::BeingCreated { .. })) =>
         {
-            match handoff::transition_end(&facts).filter(|until| *until > inputs.now) {
+            match handoff::rotatable_at(&facts, &inputs.options.slots).filter(|until| *until > inputs.now) {
                 Some(until) => Next::Wait { why: Why::Asked, until },
                 None => Next::Rotate(Why::Asked),
             }
@@ -139,7 +139,10 @@ pub(super) fn delivery(
     live: &LiveKey,
     slot: &Escrowed,
 ) -> Result<Change, BlockedReason> {
-    let commit = commit(inputs, entry, live, slot.transition)?;
+    // The mark of a create says nothing of the rotation that recovered it, whichever run writes it: it was checked that
+    // there is room for this mark.
+    let is_create = live.mark.as_ref().and_then(|mark| mark.new.as_ref()) == Some(&slot.nonce);
+    let commit = commit(inputs, entry, live, slot.transition.filter(|_| !is_create))?;
     Ok(Change {
         action: Action::Deliver,
         reason: Some(Reason::Unfinished { issued_at: slot.issued_at.unwrap_or(slot.sent_at) }),

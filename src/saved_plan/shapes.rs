@@ -414,6 +414,7 @@ form! {
         RunningKeyUncertain { candidates: usize },
         ListUnstable,
         HeldWithoutKey(held: Escrowed),
+        HeldUndelivered(held: Escrowed),
         RescueCopy(held: Escrowed),
         NotTried { address: KeyAddress },
         RevokedAgainstFile { address: KeyAddress, place: Place, until: Option<Timestamp> },

@@ -29,6 +29,9 @@ const RECIPIENT_SIZE: usize = 1024;
 /// Longer than any transition, and short enough to be added to a date.
 const LONGEST_TRANSITION: SignedDuration = SignedDuration::from_hours(24 * 366 * 100);
 
+/// The version of the slots. One of a newer version may mean something else, so it is neither used nor touched.
+const VERSION: u32 = 2;
+
 /// The escrow of one working folder.
 #[derive(Clone, Debug)]
 pub struct Escrow {
@@ -76,6 +79,11 @@ struct Content {
     secret: Option<PlainSecret>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sealed: Option<Sealed>,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    portkey_sync_escrow: u32,
 }
 
 /// A secret that is encrypted to somebody.
@@ -142,7 +150,16 @@ impl Escrow {
         let Ok(entries) = fs::read_dir(&self.folder) else { return Vec::new() };
         let paths: Vec<PathBuf> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
         // Read later than the names: another run writes the line before it makes the slot.
-        let begun = journal::begun(&self.folder.with_file_name(journal::NAME));
+        let journal = self.folder.with_file_name(journal::NAME);
+        let begun = journal::begun(&journal);
+        if let Some(version) = journal::newer_version(&journal) {
+            tracing::warn!(
+                path = %journal.display(),
+                version,
+                "a newer portkey-sync wrote lines of the journal, which this one does not understand: the slots that they \
+                 are about are neither used nor touched; run that version here"
+            );
+        }
         let mut slots = Vec::new();
         for path in paths {
             if path.extension().is_some_and(|extension| extension == "new") {
@@ -155,7 +172,9 @@ impl Escrow {
                 Ok(content) if !begun.contains(&(content.nonce.clone(), content.address.clone())) => {
                     tracing::warn!(
                         path = %path.display(),
-                        "this slot of the escrow is not used: by the journal beside it, no run has made it"
+                        address = %content.address,
+                        "this slot of the escrow is not used: by the journal beside it, no run has made it; once the plan \
+                         has nothing more to do for its key, delete this file"
                     );
                 }
                 Ok(content) => slots.push(content.into_escrowed(&self.identities)),
@@ -198,7 +217,7 @@ impl Escrow {
         let mut options = OpenOptions::new();
         let file = private::open(&half, options.write(true).create(true).truncate(true)).map_err(failed)?;
         let content = Content {
-            portkey_sync_escrow: 2,
+            portkey_sync_escrow: VERSION,
             nonce: slot.nonce.clone(),
             address: slot.address.clone(),
             sent_at: slot.sent_at,
@@ -293,6 +312,13 @@ impl Slot {
         self.recipients.len()
     }
 
+    /// Notes that the create of this slot is found, and that its key is rotated or, with no transition, is not.
+    pub fn recover(&mut self, id: &KeyId, transition: Option<SignedDuration>) -> Result<(), EscrowError> {
+        self.content.id = Some(id.to_string());
+        self.content.transition_seconds = transition.map(|transition| transition.as_secs());
+        self.write().map_err(|source| EscrowError { path: self.path.clone(), verb: "written", source })
+    }
+
     /// Writes the secret into the slot and flushes it.
     pub fn store(&mut self, id: &KeyId, secret: &Secret, issued_at: Timestamp) -> Result<(), EscrowError> {
         self.content.id = Some(id.to_string());
@@ -341,7 +367,17 @@ impl Slot {
 }
 
 fn read(path: &Path) -> io::Result<Content> {
-    Ok(serde_json::from_slice(&private::read(path)?)?)
+    let text = private::read(path)?;
+    // Before the rest of it, which may look different by then.
+    let Version { portkey_sync_escrow: version } = serde_json::from_slice(&text)?;
+    if version > VERSION {
+        let message = format!(
+            "a newer portkey-sync made this slot (version {version}, this one reads up to {VERSION}); run that version \
+             here, which finishes it"
+        );
+        return Err(io::Error::new(io::ErrorKind::Unsupported, message));
+    }
+    Ok(serde_json::from_slice(&text)?)
 }
 
 /// Opens a slot that is there.
@@ -458,6 +494,33 @@ mod tests {
         assert_eq!(escrow.slots(), [], "lines of other events, slots and addresses");
         journal.add("n1", Entry::Create, Some("organisation/ci"), None).unwrap();
         assert_eq!(escrow.slots(), [create("n1")]);
+    }
+
+    #[test]
+    fn what_a_newer_version_left_is_neither_used_nor_touched() {
+        let folder = tempfile::tempdir().unwrap();
+        let escrow = Escrow::at(folder.path());
+        let path = reserve(&escrow, &create("n1")).path().to_owned();
+        let text = fs::read_to_string(&path).unwrap();
+        let newer = text.replace("\"portkey_sync_escrow\": 2", "\"portkey_sync_escrow\": 3");
+        // One that means what it says, and one of another shape.
+        for newer in [newer.as_str(), r#"{"portkey_sync_escrow": 3, "slots": []}"#] {
+            fs::write(&path, newer).unwrap();
+            assert_eq!(escrow.slots(), []);
+            let error = escrow.discard("n1").unwrap_err();
+            assert!(error.source.to_string().contains("a newer portkey-sync made this slot (version 3"));
+            assert!(escrow.open("n1").is_err());
+            assert_eq!(fs::read_to_string(&path).unwrap(), newer);
+        }
+        fs::write(&path, text).unwrap();
+        assert_eq!(escrow.slots(), [create("n1")]);
+        // A line about it that means we do not know what.
+        let journal = folder.path().join(journal::NAME);
+        let lines = fs::read_to_string(&journal).unwrap();
+        fs::write(&journal, format!("{lines}{{\"v\":2,\"nonce\":\"n1\",\"event\":\"moved\"}}\n")).unwrap();
+        assert_eq!(escrow.slots(), []);
+        fs::write(&journal, lines.replace("\"v\":1", "\"v\":2")).unwrap();
+        assert_eq!(escrow.slots(), []);
     }
 
     #[test]

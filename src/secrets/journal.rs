@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::private::{self, make_work_folder, sync_folder};
@@ -71,7 +72,8 @@ impl Journal {
 
     /// Puts a large journal aside; for when nothing is in flight, because a slot without its line here is not used.
     pub fn tidy(&self) -> io::Result<()> {
-        if fs::symlink_metadata(&self.path).is_ok_and(|found| found.len() > LARGE) {
+        let is_large = fs::symlink_metadata(&self.path).is_ok_and(|found| found.len() > LARGE);
+        if is_large && newer_version(&self.path).is_none() {
             fs::rename(&self.path, self.path.with_extension("1.jsonl"))?;
         }
         Ok(())
@@ -131,17 +133,45 @@ impl Journal {
     }
 }
 
-/// The slots that runs have begun, with the addresses for which they did.
+/// The slots that runs have begun, with the addresses for which they did; without those of which a newer version has
+/// written something.
 pub(super) fn begun(path: &Path) -> BTreeSet<(String, String)> {
+    let newer: BTreeSet<String> = newer_lines(path).into_iter().filter_map(|line| line.nonce).collect();
     lines(path)
         .into_iter()
+        .filter(|line| !newer.contains(&line.nonce))
         .filter(|line| matches!(line.event, Entry::Create | Entry::Rotate))
         .filter_map(|line| Some((line.nonce, line.address?)))
         .collect()
 }
 
-/// The lines that are whole; none of a journal that is not there or a link.
+/// The newest version of lines that this program does not understand, if there are any.
+pub(super) fn newer_version(path: &Path) -> Option<u32> {
+    newer_lines(path).iter().map(|line| line.v).max()
+}
+
+/// What is read of a line whatever its version.
+#[derive(Deserialize)]
+struct AnyLine {
+    v: u32,
+    nonce: Option<String>,
+}
+
+fn newer_lines(path: &Path) -> Vec<AnyLine> {
+    let mut lines: Vec<AnyLine> = whole(path);
+    lines.retain(|line| line.v > VERSION);
+    lines
+}
+
+/// The lines of versions that this program understands.
 fn lines(path: &Path) -> Vec<Line> {
+    let mut lines: Vec<Line> = whole(path);
+    lines.retain(|line| line.v <= VERSION);
+    lines
+}
+
+/// The lines that are whole; none of a journal that is not there or a link.
+fn whole<T: DeserializeOwned>(path: &Path) -> Vec<T> {
     let text = private::read(path).unwrap_or_default();
     text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
 }

@@ -226,3 +226,54 @@ fn a_read_only_folder_is_seen_before_the_key_is_created() {
     run(as_nobody(&rehearsal, &["apply", "--yes"]), "").expect(0);
     assert!(rehearsal.opens(&rehearsal.folder.read(FRESH)));
 }
+
+/// The file without its entries.
+fn without_entries(rehearsal: &Rehearsal) -> String {
+    let file = rehearsal.folder.read("keys.yaml");
+    file.split_at(file.find("  - {name: fresh").unwrap()).0.to_owned()
+}
+
+#[test]
+fn a_held_secret_whose_entry_is_gone_is_named_with_what_to_do() {
+    let rehearsal = with_store("");
+    rehearsal.run(&APPLY).expect(3);
+    let slot = rehearsal.folder.escrow().remove(0);
+    let slot = Path::new(&slot).file_name().unwrap().to_str().unwrap();
+    let plain = "  - {name: fresh, workspace_id: prod, scopes: [completions.write]}\n";
+    let other = "  - {name: other, workspace_id: prod, absent: true}\n";
+    let whole = rehearsal.folder.read("keys.yaml");
+    let rest = without_entries(&rehearsal);
+    for (entry, code) in [(other, 0), (plain, 4)] {
+        rehearsal.folder.write("keys.yaml", &format!("{rest}{entry}"));
+        for args in [["plan"].as_slice(), &APPLY] {
+            let ended = rehearsal.run(args);
+            assert!(ended.code == code || args[0] == "plan", "{}", ended.said());
+            // Long lines are broken, so only words are looked for.
+            for word in ["prod/fresh", slot, "deliver_to", "live"] {
+                ended.says(word);
+            }
+        }
+    }
+    let plan = rehearsal.run(&["plan", "--format", "json"]).json();
+    assert_eq!(plan["notes"][0]["code"], "held-without-key", "{plan:#}");
+    rehearsal.folder.write("keys.yaml", &whole);
+    let plan = rehearsal.run(&["plan", "--format", "json"]).expect(0).json();
+    assert!(!plan["notes"].to_string().contains("held-without-key"), "{plan:#}");
+}
+
+#[test]
+fn a_held_secret_goes_before_everything_that_is_new() {
+    let rehearsal = with_store("");
+    let file = rehearsal.folder.read("keys.yaml").replace("name: fresh", "name: zz");
+    rehearsal.folder.write("keys.yaml", &file);
+    rehearsal.run(&APPLY).expect(3);
+    script(&rehearsal, "cat > got");
+    let new = BOTH.replace("[store, dir]", "[dir]");
+    let more = new.replace("name: fresh", "name: aa") + &new.replace("name: fresh", "name: bb");
+    rehearsal.folder.write("keys.yaml", &format!("{file}{more}"));
+    rehearsal.forget_requests();
+    rehearsal.run(&[&APPLY[..], &["--concurrency", "8"]].concat()).expect(0);
+    let writes: Vec<String> = rehearsal.writes().into_iter().map(|seen| seen.method).collect();
+    assert_eq!(writes, ["PUT", "POST", "POST", "PUT", "PUT"]);
+    assert_eq!(rehearsal.folder.read("got"), rehearsal.folder.read("secrets/prod/zz"));
+}

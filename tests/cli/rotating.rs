@@ -359,6 +359,46 @@ fn wait_sits_out_the_rest_of_a_transition() {
     rehearsal.converges();
 }
 
+/// Nothing is sent before the transition is over that a lost answer may have begun, and `--wait` sits it out.
+fn waits_for_its_transition(rehearsal: &Rehearsal) {
+    rehearsal.clear_faults();
+    rehearsal.advance("3m");
+    rehearsal.run(&["plan"]).expect(0).says("in 27 minutes");
+    rehearsal.forget_requests();
+    rehearsal.run(&["apply", "--yes"]).expect(0).says("gets a new secret");
+    assert_eq!(rotations(rehearsal), 0);
+    rehearsal.advance("1617s");
+    rehearsal.run(&["apply", "--yes", "--wait"]).expect(0).says("waiting until");
+    assert_eq!(rotations(rehearsal), 1);
+    rehearsal.converges();
+}
+
+#[test]
+fn a_first_rotation_whose_answer_is_lost_waits_for_its_transition() {
+    let rehearsal = Rehearsal::of(KEY);
+    let file = rehearsal.folder.read("keys.yaml");
+    rehearsal.folder.write("keys.yaml", &file.replace("secret: {deliver_to: [dir]}", "expires_at: null"));
+    rehearsal.apply(&["--secrets-file", "by-hand"]).expect(0);
+    let (by_hand, body) = (id(&rehearsal), json!({"description": ""}));
+    rehearsal.put(&by_hand, &body);
+    rehearsal.advance("24h");
+    now_says(&rehearsal, "first: rotate");
+    rehearsal.fault(json!({"path_contains": "/rotate", "then": {"drop_after": true}}));
+    rehearsal.run(&["apply", "--yes"]).expect(3).says("run this again after");
+    waits_for_its_transition(&rehearsal);
+}
+
+#[test]
+fn a_create_whose_recovery_is_lost_too_waits_for_the_transition_of_that() {
+    let rehearsal = Rehearsal::of(KEY);
+    rehearsal.fault(json!({"path_contains": "/workspace/service", "then": {"drop_after": true}}));
+    rehearsal.fault(json!({"path_contains": "/rotate", "then": {"drop_after": true}}));
+    let ended = rehearsal.run(&["apply", "--yes"]).expect(3);
+    ended.says("run this again after");
+    ended.says("nobody has its secret");
+    waits_for_its_transition(&rehearsal);
+}
+
 #[test]
 fn until_holds_a_rotation_back() {
     let rehearsal = delivered();

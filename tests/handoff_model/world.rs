@@ -98,6 +98,8 @@ struct Slot {
     secret: Option<Number>,
     age: u8,
     rotated: bool,
+    /// The ticks that are left of the transition which recovering its create began.
+    recovered: Option<u8>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -183,6 +185,10 @@ impl Key {
 }
 
 impl Slot {
+    fn reserved(nonce: Number, id: Option<Number>, rotated: bool) -> Self {
+        Self { nonce, id, secret: None, age: 0, rotated, recovered: None }
+    }
+
     fn escrowed(&self) -> Escrowed {
         Escrowed {
             nonce: nonce_text(self.nonce),
@@ -193,7 +199,10 @@ impl Slot {
             sent_at: ago(self.age),
             issued_at: None,
             lease: if self.rotated { rotate_lease(TRANSITION) } else { CREATE_LEASE },
-            transition: self.rotated.then_some(TRANSITION),
+            transition: match self.recovered {
+                Some(left) => Some(TICK * i32::from(self.age + left)),
+                None => self.rotated.then_some(TRANSITION),
+            },
         }
     }
 }
@@ -561,7 +570,10 @@ impl World {
             };
         }
         for run in &mut world.runs {
-            run.slots.iter_mut().for_each(|slot| slot.age += 1);
+            for slot in &mut run.slots {
+                slot.age += 1;
+                slot.recovered = slot.recovered.map(|left| left.saturating_sub(1));
+            }
             if let Some(Flight::HandOff { age, .. }) = &mut run.flight {
                 *age += 1;
             }
@@ -679,8 +691,7 @@ impl World {
                 let mut world = world();
                 if rules.escrow {
                     let id = planned.as_ref().map(|(id, ..)| *id);
-                    let slot = Slot { nonce: *nonce, id, secret: None, age: 0, rotated: *rotated };
-                    world.runs[run].slots.push(slot);
+                    world.runs[run].slots.push(Slot::reserved(*nonce, id, *rotated));
                 }
                 if let Some(Flight::HandOff { age, .. }) = &mut world.runs[run].flight {
                     *age = 0;
@@ -775,6 +786,12 @@ impl World {
             _ => None,
         };
         let mut world = self.clone();
+        if let (Step::Recover, Some(id)) = (step, found) {
+            for slot in world.runs[run].slots.iter_mut().filter(|slot| slot.nonce == *nonce) {
+                (slot.id, slot.recovered) = (Some(id), Some(TRANSITION_TICKS));
+            }
+        }
+        let noted = world.clone();
         match rotates {
             None => {
                 let may_still_arrive = |late: &Late| matches!(late, Late::Create(nonce) if self.runs[run].slots.iter().any(|slot| slot.nonce == *nonce));
@@ -795,7 +812,7 @@ impl World {
                     }
                     go("", false, issue(world.clone(), (id, secret)), Event::Done);
                     go("loses the answer", true, world, Event::Lost);
-                    let mut late = self.clone();
+                    let mut late = noted;
                     late.late.push(Late::Rotate(id));
                     go("is late", true, late, Event::Lost);
                 }

@@ -1,7 +1,7 @@
 //! How a hand-off ended, in words.
 
 use super::{Flight, sink_name};
-use crate::handoff::{At, End, TRANSITION};
+use crate::handoff::{At, End};
 use crate::plan::Request;
 use crate::report::{ChangeReport, Changed, Failure, Outcome};
 
@@ -29,16 +29,17 @@ pub(super) fn outcome(flight: Flight<'_>, end: End, report: &ChangeReport) -> Ou
         End::NotSent => return Outcome::Failed(failure),
         End::Lost => {
             failure.changed = Changed::Something;
-            match &flight.change.request {
-                Request::Rotate { id, transition, .. } => {
-                    let until = flight.sent_at + transition.unwrap_or(TRANSITION);
-                    failure.facts.push(format!(
-                        "if key {id} has a new secret, nobody has it, and the one in the sinks works until {until}"
-                    ));
+            match (&flight.change.request, flight.rotatable_at) {
+                (request, Some(until)) => {
+                    if let Request::Rotate { id, .. } = request {
+                        failure.facts.push(format!(
+                            "if key {id} has a new secret, nobody has it, and the one in the sinks works until {until}"
+                        ));
+                    }
                     failure.hints =
                         vec![format!("run this again after {until}: the key then gets another secret")];
                 }
-                _ => failure.hints.push(
+                (_, None) => failure.hints.push(
                     "run the same command again in two minutes: it finds the key by its mark and finishes it"
                         .to_owned(),
                 ),

@@ -1,6 +1,7 @@
 //! A secret that is safe here: to the sinks, to the gateway, into the mark, out of the escrow.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Flight, note, on_disk, sink_name};
 use crate::api::{Effect, ReadApi, WriteApi};
@@ -75,13 +76,24 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
         let (Some(gateway), Some(issued)) = (self.options.gateway.as_ref(), &flight.issued) else {
             return Event::Done;
         };
-        match prove::prove(gateway, &issued.secret).await {
+        let left = flight.machine.left(flight.elapsed());
+        match prove::prove(gateway, &issued.secret, Duration::try_from(left).unwrap_or_default()).await {
             Ok(()) => Event::Done,
-            Err(cause) => flight.failed(Failure {
-                message: "the new secret was delivered, but the gateway does not take it".to_owned(),
-                causes: vec![cause],
-                ..Failure::default()
-            }),
+            Err(prove::Unproven { cause, cut_short }) => {
+                let lease_end = self.now() + flight.machine.left(flight.elapsed());
+                let fact = cut_short.then(|| {
+                    format!(
+                        "it can be delivered until {lease_end} only, so it was not tried for longer; after that \
+                         the next run gives the key another secret"
+                    )
+                });
+                flight.failed(Failure {
+                    message: "the new secret was delivered, but the gateway does not take it".to_owned(),
+                    causes: vec![cause],
+                    facts: fact.into_iter().collect(),
+                    ..Failure::default()
+                })
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use jiff::Timestamp;
 use rand::RngExt;
 
 use super::{Flight, Issued, note, on_disk};
@@ -147,6 +148,9 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
             let mut failure = failure(what, error);
             failure.changed = Changed::Something;
             flight.failure = Some(failure);
+            if let Request::Rotate { transition, .. } = &flight.change.request {
+                flight.rotatable_at = Some(flight.sent_at + transition.unwrap_or(TRANSITION));
+            }
             return Event::Lost;
         }
         // Nothing came of it, so there is nothing to note.
@@ -184,6 +188,12 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
         report.id = Some(id.clone());
         report.writes += 1;
         report.repairs.push(Repair::FoundByNonce);
+        // Whoever finds the key unfinished is to know until when it cannot be rotated again.
+        let until = self.now() + TRANSITION;
+        if let Err(error) = Self::note_recovery(flight, &id, Some(until)).await {
+            self.halt();
+            return lost(flight, format!("key {id} was created, and was not rotated: {error}"));
+        }
         match self.writer.rotate_key(&id, None).await {
             Ok(rotated) => {
                 report.writes += 1;
@@ -195,9 +205,31 @@ impl<R: ReadApi, W: WriteApi> Context<'_, R, W> {
             }
             Err(error) => {
                 self.note_rejection(&error);
+                if error.effect() == Effect::Unknown {
+                    flight.rotatable_at = Some(until);
+                } else if let Err(error) = Self::note_recovery(flight, &id, None).await {
+                    tracing::warn!(%error, "the next run waits for a transition that did not begin");
+                }
                 lost(flight, format!("key {id} was created, but nobody has its secret: {error}"))
             }
         }
+    }
+
+    /// Writes into the slot which key the create has made, and when that key can be rotated again.
+    async fn note_recovery(
+        flight: &mut Flight<'_>,
+        id: &KeyId,
+        rotatable_at: Option<Timestamp>,
+    ) -> Result<(), EscrowError> {
+        let Some(mut slot) = flight.slot.take() else { return Ok(()) };
+        let (id, transition) = (id.clone(), rotatable_at.map(|until| until.duration_since(flight.sent_at)));
+        let (slot, noted) = on_disk(move || {
+            let noted = slot.recover(&id, transition);
+            (slot, noted)
+        })
+        .await;
+        flight.slot = Some(slot);
+        noted
     }
 
     pub(super) async fn keep(&self, flight: &mut Flight<'_>, report: &mut ChangeReport) -> Event {

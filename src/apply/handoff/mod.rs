@@ -38,6 +38,8 @@ pub(super) struct Flight<'a> {
     sent_at: Timestamp,
     slot: Option<Slot>,
     pub(super) issued: Option<Issued>,
+    /// When a rotation whose answer is missing lets another one be made.
+    rotatable_at: Option<Timestamp>,
     /// What went wrong, for the end that comes of it.
     failure: Option<Failure>,
     moved: String,
@@ -67,6 +69,7 @@ impl<'a> Flight<'a> {
             sent_at: now,
             slot: None,
             issued: None,
+            rotatable_at: None,
             failure: None,
             moved: String::new(),
         }

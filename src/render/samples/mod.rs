@@ -457,6 +457,7 @@ pub(super) fn all_notes() -> Vec<Note> {
         Note::ClockSkew { seconds: 73 },
         Note::UnknownToThisVersion("keys have a field `colour`".to_owned()),
         Note::HeldWithoutKey(held_secret()),
+        Note::HeldUndelivered(held_secret()),
         Note::RescueCopy(Escrowed { sealed: true, ..held_secret() }),
         Note::RevokedAgainstFile { address: address("organisation/ci"), place: place(12), until: None },
         Note::NotTried { address: address("organisation/ci") },

@@ -222,7 +222,7 @@ pub(in crate::render) const NOTES: &[Meaning] = &[
     says(
         "held-without-key",
         "The escrow holds a secret that nothing in these files delivers.",
-        "Once nobody needs it, delete the file that is named.",
+        "If its key is live, put the entry back, or delete the key. Once nobody needs the secret, delete the file that is named.",
     ),
     says(
         "key-can-write",

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Explained, choose, count, some_of};
 use crate::desired::{Origin, codes, explain, explain_rule};
+use crate::model::Escrowed;
 use crate::plan::{DeniedRisk, MissingScope, Note, Refusal, Risk};
 use crate::policy::Finding;
 
@@ -178,6 +179,22 @@ fn lacking(missing: &MissingScope) -> String {
     format!("{scope}   for {}", some_of(&names, NAMED))
 }
 
+/// A secret that its live key has and no entry delivers.
+fn held_undelivered(held: &Escrowed) -> Explained {
+    Explained::new(
+        "held-without-key",
+        format!(
+            "the escrow holds the secret ({}) of the live key {}{}, issued {}, which no entry of these files delivers; \
+             put its entry back with `deliver_to`, or delete the key and then escrow/{}.json in the work folder",
+            held.mask.as_ref().map(ToString::to_string).unwrap_or_default(),
+            held.address,
+            held.id.as_ref().map(|id| format!(" ({id})")).unwrap_or_default(),
+            held.issued_at.unwrap_or(held.sent_at),
+            held.nonce
+        ),
+    )
+}
+
 pub(in crate::render) fn note(note: &Note) -> Explained {
     match note {
         Note::ClockSkew { seconds } => Explained::new(
@@ -213,6 +230,7 @@ pub(in crate::render) fn note(note: &Note) -> Explained {
                 held.nonce
             ),
         ),
+        Note::HeldUndelivered(held) => held_undelivered(held),
         Note::MissingScopes { key, missing } => Explained {
             details: missing.iter().map(lacking).collect(),
             ..Explained::new(

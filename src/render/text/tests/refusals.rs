@@ -15,6 +15,10 @@ fn every_refusal_and_note_says_what_to_do() {
     note: the escrow holds a secret (Xk*****7Qz) for payments/checkout, issued 2026-11-22T09:00:00Z,
           which nothing in these files delivers; once nobody needs it, delete escrow/k7m2.json in the
           work folder
+    note: the escrow holds the secret (Xk*****7Qz) of the live key payments/checkout
+          (183f497a-2c51-4a7e), issued 2026-11-22T09:00:00Z, which no entry of these files delivers; put
+          its entry back with `deliver_to`, or delete the key and then escrow/k7m2.json in the work
+          folder
     note: escrow/k7m2.json in the work folder holds the undelivered secret (Xk*****7Qz) of
           payments/checkout, encrypted; with --age-identity PATH this run would deliver it, without the
           key gets another one
