@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Finding;
-use crate::desired::{Demand, DesiredKey, Limits, Origin, Policy, Presence, Rule};
+use super::{Finding, Workspaces};
+use crate::desired::{Demand, DesiredKey, Globs, Limits, Origin, Policy, Presence, Rule};
 use crate::model::{KeyAddress, KeyKind, RotationPeriod, Setting};
 use crate::scopes::{Privilege, privilege};
 
@@ -15,13 +15,38 @@ struct Breach {
     remedy: String,
 }
 
+/// Whether a rule is for a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// It is not.
+    Beyond,
+    /// It may be: one of the two names a workspace by slug, the other by UUID, and nobody here knows which is which.
+    Possible,
+    /// It is.
+    Within,
+}
+
 /// What the keys break, in the order of keys and rules.
-pub(super) fn findings(policy: &Policy, keys: &[DesiredKey], now: Timestamp) -> Vec<Finding> {
+pub(super) fn findings(
+    policy: &Policy,
+    keys: &[DesiredKey],
+    workspaces: &Workspaces,
+    now: Timestamp,
+) -> Vec<Finding> {
     let present = keys.iter().filter(|key| key.presence == Presence::Present);
     present
         .flat_map(|key| policy.rules.iter().map(move |rule| (key, rule)))
-        .filter(|(key, rule)| is_for(rule, key))
-        .filter_map(|(key, rule)| Some(finding(policy, rule, key, breach(policy, rule, key, now)?)))
+        .filter_map(|(key, rule)| {
+            let reach = reach(rule, key, workspaces);
+            if reach == Reach::Beyond {
+                return None;
+            }
+            let mut breach = breach(policy, rule, key, now)?;
+            if reach == Reach::Possible {
+                breach.remedy += "; or name the workspace as the rule does (both by slug, or both by UUID) if it is another one";
+            }
+            Some(finding(policy, rule, key, breach))
+        })
         .collect()
 }
 
@@ -44,24 +69,39 @@ fn finding(policy: &Policy, rule: &Rule, key: &DesiredKey, breach: Breach) -> Fi
 }
 
 /// Whether the rule is for keys of this type and workspace.
-fn is_for(rule: &Rule, key: &DesiredKey) -> bool {
+fn reach(rule: &Rule, key: &DesiredKey, workspaces: &Workspaces) -> Reach {
     let kinds_of_its_own = match &rule.demand {
         // Organisation keys call no models.
         Demand::Limits(_) if rule.kinds.is_none() => key.kind != KeyKind::OrganisationService,
         _ => true,
     };
-    kinds_of_its_own
-        && rule.kinds.as_ref().is_none_or(|kinds| kinds.contains(&key.kind))
-        && rule.workspaces.as_ref().is_none_or(|globs| match &key.workspace {
-            None => false,
-            // A workspace has a slug and a UUID, and without the service nobody can tell which belong together. A
-            // rule that names slugs only must not be escaped by writing the UUID.
-            Some(workspace) => {
-                let is_slug = |text: &str| text.starts_with("ws-") || text.contains(['*', '?', '[', '{']);
-                let is_comparable = globs.texts().any(|text| is_slug(text) == is_slug(workspace));
-                globs.matches(workspace) || !is_comparable
-            }
-        })
+    if !kinds_of_its_own || rule.kinds.as_ref().is_some_and(|kinds| !kinds.contains(&key.kind)) {
+        return Reach::Beyond;
+    }
+    match (&rule.workspaces, &key.workspace) {
+        (None, _) => Reach::Within,
+        (Some(_), None) => Reach::Beyond,
+        (Some(globs), Some(workspace)) => among(globs, workspace, workspaces),
+    }
+}
+
+/// Whether a workspace is one of those that a rule names. It has a slug and a UUID. A rule that names either must not
+/// be escaped by writing the other: it is another workspace's only where both of its names are known.
+fn among(globs: &Globs, workspace: &str, workspaces: &Workspaces) -> Reach {
+    if globs.matches(workspace) {
+        return Reach::Within;
+    }
+    match workspaces.other_name(workspace) {
+        Some(other) if globs.matches(other) => Reach::Within,
+        Some(_) => Reach::Beyond,
+        None if globs.texts().any(|text| names_slugs(text) != names_slugs(workspace)) => Reach::Possible,
+        None => Reach::Beyond,
+    }
+}
+
+/// Whether a name, or a pattern of names, is that of a slug; else it is that of a UUID.
+fn names_slugs(text: &str) -> bool {
+    text.starts_with("ws-") || text.contains(['*', '?', '[', '{'])
 }
 
 /// The names under which a policy may speak of a key. The alias of a workspace counts only beside the keys:
