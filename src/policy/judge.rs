@@ -180,7 +180,7 @@ fn breach(policy: &Policy, rule: &Rule, key: &DesiredKey, now: Timestamp) -> Opt
             );
             found("rate_limits", message, "write a limit above 0, or remove the entry")
         }
-        Demand::SecretAge(longest) => old_secret(key, *longest),
+        Demand::SecretAge(longest) => old_secret(key, *longest, now),
     }
 }
 
@@ -234,27 +234,77 @@ fn without_limits(key: &DesiredKey, limits: Limits) -> Option<Breach> {
     Some(Breach { field, message, remedy: remedy.to_owned() })
 }
 
-fn old_secret(key: &DesiredKey, longest: SignedDuration) -> Option<Breach> {
-    let scheduled = key.spec.rotation_policy.value().and_then(|policy| {
-        match (&policy.rotation_period, policy.rotation_period_days) {
-            (Some(RotationPeriod::Weekly), _) => Some(SignedDuration::from_hours(7 * 24)),
-            (Some(RotationPeriod::Monthly), _) => Some(SignedDuration::from_hours(31 * 24)),
-            (_, Some(days)) => Some(SignedDuration::from_hours(i64::from(days) * 24)),
-            (Some(RotationPeriod::Other(_)) | None, None) => None,
-        }
-    });
-    let field =
-        if scheduled.is_some() && key.secret.max_age.is_none() { "rotation_policy" } else { "secret" };
+fn old_secret(key: &DesiredKey, longest: SignedDuration, now: Timestamp) -> Option<Breach> {
+    let ways = [by_age(key, longest, now), by_schedule(key, longest, now)];
+    if ways.iter().flatten().any(Result::is_ok) {
+        return None;
+    }
     let address = &key.address;
-    let message = match key.secret.max_age.into_iter().chain(scheduled).min() {
-        Some(age) if age <= longest => return None,
-        Some(age) => {
-            format!("the secret of `{address}` lives for {}, and {} are allowed", days(age), days(longest))
-        }
-        None => format!("the secret of `{address}` is never replaced, and {} are allowed", days(longest)),
-    };
+    let (field, reason) = ways.into_iter().flatten().find_map(Result::err).unwrap_or_else(|| {
+        ("secret", format!("the secret of `{address}` is never replaced, and {} are allowed", days(longest)))
+    });
     let remedy = format!("write `secret: {{max_age: {}, deliver_to: […]}}`", days(longest));
-    Some(Breach { field, message, remedy })
+    Some(Breach { field, message: reason, remedy })
+}
+
+/// How a way to replace a secret keeps the rule, or the field by which it does not, and why.
+type Kept = Result<(), (&'static str, String)>;
+
+/// By `max_age`, if the file has one.
+fn by_age(key: &DesiredKey, longest: SignedDuration, now: Timestamp) -> Option<Kept> {
+    let secret = &key.secret;
+    let age = secret.max_age?;
+    let address = &key.address;
+    let broken = |message: String| Err(("secret", message));
+    // No rotation begins while the former one is in transition.
+    let lives = secret.transition.map_or(age, |transition| age.max(transition));
+    Some(if secret.deliver_to.is_empty() {
+        broken(format!(
+            "the secret of `{address}` is not replaced by `max_age`, because it has no `deliver_to`"
+        ))
+    } else if lives > longest {
+        broken(lives_too_long(address, lives, longest))
+    } else if let Some(until) = secret.until.filter(|until| is_beyond(*until, longest, now)) {
+        broken(format!(
+            "the secret of `{address}` is not replaced before {until} (`until`), and {} are allowed",
+            days(longest)
+        ))
+    } else {
+        Ok(())
+    })
+}
+
+/// By Portkey's own schedule, if the file has one.
+fn by_schedule(key: &DesiredKey, longest: SignedDuration, now: Timestamp) -> Option<Kept> {
+    let policy = key.spec.rotation_policy.value()?;
+    let days_of = |days: u32| SignedDuration::from_hours(i64::from(days) * 24);
+    let period = match (&policy.rotation_period, policy.rotation_period_days) {
+        (Some(RotationPeriod::Weekly), _) => days_of(7),
+        (Some(RotationPeriod::Monthly), _) => days_of(31),
+        (_, Some(days)) => days_of(days),
+        (Some(RotationPeriod::Other(_)) | None, None) => return None,
+    };
+    let address = &key.address;
+    let broken = |message: String| Err(("rotation_policy", message));
+    Some(if period > longest {
+        broken(lives_too_long(address, period, longest))
+    } else if let Some(next) = policy.next_rotation_at.filter(|next| is_beyond(*next, longest, now)) {
+        broken(format!(
+            "the secret of `{address}` is not replaced before {next} (`next_rotation_at`), and {} are allowed",
+            days(longest)
+        ))
+    } else {
+        Ok(())
+    })
+}
+
+fn lives_too_long(address: &KeyAddress, lives: SignedDuration, longest: SignedDuration) -> String {
+    format!("the secret of `{address}` lives for {}, and {} are allowed", days(lives), days(longest))
+}
+
+/// Whether a time is further away than this. Nothing is further than a clock can say.
+fn is_beyond(time: Timestamp, longest: SignedDuration, now: Timestamp) -> bool {
+    now.checked_add(longest).is_ok_and(|latest| time > latest)
 }
 
 /// A length as the file would say it.

@@ -200,6 +200,30 @@ fn a_secret_is_replaced_by_its_age_or_by_portkeys_schedule() {
     assert_eq!(codes("rotation_policy: {next_rotation_at: 2026-12-10}"), 1, "once is not a schedule");
     assert_eq!(codes("secret: {max_age: 31d, deliver_to: [dir]}"), 0);
     assert_eq!(codes("secret: {deliver_to: [dir]}"), 1);
+    assert_eq!(codes("secret: {max_age: 32d, deliver_to: [dir]}"), 1);
+}
+
+#[test]
+fn a_secret_that_is_in_fact_not_replaced_breaks_the_rule() {
+    let said = |fields: &str| {
+        let key = format!(
+            "{{name: a, type: workspace-user, user_id: a@example.com, workspace_id: payments, scopes: [completions.write], {fields}}}"
+        );
+        let findings = judged_at(&file("rules: {secret-age: {longest: 90d}}", &key), now());
+        findings.into_iter().map(|finding| finding.message).collect::<Vec<_>>().join("\n")
+    };
+    let no_sink = said("secret: {max_age: 30d}");
+    assert!(no_sink.contains("no `deliver_to`"), "{no_sink}");
+    let held = said("secret: {max_age: 30d, until: 2099-01-01, deliver_to: [dir]}");
+    assert!(held.contains("not replaced before 2099-01-01T00:00:00Z (`until`)"), "{held}");
+    let next = said("rotation_policy: {rotation_period_days: 30, next_rotation_at: 2099-01-01}");
+    assert!(next.contains("not replaced before 2099-01-01T00:00:00Z (`next_rotation_at`)"), "{next}");
+    // Times as far away as a secret may be old are kept, and no second more.
+    for (time, expected) in [("2027-03-01T00:00:00Z", true), ("2027-03-01T00:00:01Z", false)] {
+        let held = said(&format!("secret: {{max_age: 30d, until: {time}, deliver_to: [dir]}}"));
+        let next = said(&format!("rotation_policy: {{rotation_period_days: 30, next_rotation_at: {time}}}"));
+        assert_eq!((held.is_empty(), next.is_empty()), (expected, expected), "{held}{next}");
+    }
 }
 
 #[test]
