@@ -81,18 +81,25 @@ pub fn review(
             let place = Some(key.place.clone());
             beside.push(Beside { address: Some(key.address.clone()), place, fields });
         }
-        changes.extend(replaced(before, key));
-        changes.extend(match (before.filter(|before| before.presence == Presence::Present), key.presence) {
+        let replacing = replacing(base, before, key);
+        known.extend(replacing.iter().filter_map(|it| it.former).map(|former| &former.address));
+        let change = match (before.filter(|before| before.presence == Presence::Present), key.presence) {
             (Some(before), Presence::Present) => update(base, desired, before, key, now),
             // A key that the base does not mention may have been nothing yet.
             (None, Presence::Present) if doubtful.is_some() => {
                 update(base, desired, &nothing_of(key), key, now)
             }
-            (None, Presence::Present) => Some(create(desired, key, now)),
+            (None, Presence::Present) => {
+                let reason = replacing.as_ref().map(Replacing::reason);
+                Some(Change { reason, ..create(desired, key, now) })
+            }
             (Some(before), Presence::Absent) => Some(delete(before, key, Reason::DeclaredAbsent)),
             (None, Presence::Absent) if before.is_some() => None,
             (None, Presence::Absent) => Some(delete(key, key, Reason::DeclaredAbsent)),
-        });
+        };
+        let is_told = matches!(&change, Some(Change { reason: Some(Reason::Replaces { .. }), .. }));
+        changes.extend(change);
+        changes.extend(replacing.filter(|_| !is_told).map(|it| it.deletion(key)));
     }
     let mut dropped = Vec::new();
     for key in base.keys.iter().filter(|key| key.presence == Presence::Present) {
@@ -114,16 +121,40 @@ pub fn review(
     Review { changes, dropped, beside, refusal }
 }
 
-/// The deletion that a new `replaces` asks for.
-fn replaced(before: Option<&DesiredKey>, key: &DesiredKey) -> Option<Change> {
+/// The key in whose place an entry comes, and what the base says of it.
+struct Replacing<'a> {
+    id: &'a KeyId,
+    former: Option<&'a DesiredKey>,
+}
+
+/// What a new `replaces` asks for.
+fn replacing<'a>(
+    base: &'a Desired,
+    before: Option<&DesiredKey>,
+    key: &'a DesiredKey,
+) -> Option<Replacing<'a>> {
     let id = key.replaces.as_ref()?;
-    if before.is_some_and(|before| before.replaces.as_ref() == Some(id)) {
-        return None;
+    let is_new = before.and_then(|before| before.replaces.as_ref()).is_none_or(|before| !same_id(before, id));
+    let is_it = |other: &&DesiredKey| other.id.as_ref().is_some_and(|it| same_id(it, id));
+    is_new.then(|| Replacing { id, former: base.keys.iter().find(is_it) })
+}
+
+impl Replacing<'_> {
+    fn reason(&self) -> Reason {
+        let name = self.former.map(|former| former.address.name.clone()).unwrap_or_default();
+        Reason::Replaces { id: self.id.clone(), name }
     }
-    let mut snapshot = snapshot(key, &as_live(key, Vec::new()));
-    snapshot.id = id.clone();
-    let reason = Reason::Replaced { by: KeyId::new("") };
-    Some(Change { action: Action::Delete, before: Some(snapshot), reason: Some(reason), ..change(key) })
+
+    /// The deletion, for a key that is there already. A key that no file calls by a name goes by its id.
+    fn deletion(&self, key: &DesiredKey) -> Change {
+        let mut change = delete(key, key, Reason::Replaced { by: KeyId::new("") });
+        change.address = match self.former {
+            Some(former) => former.address.clone(),
+            None => KeyAddress { name: self.id.to_string(), ..key.address.clone() },
+        };
+        change.before = change.before.map(|before| KeySnapshot { id: self.id.clone(), ..before });
+        change
+    }
 }
 
 /// What of an entry is not compared field by field. Every field is named, so that none is forgotten.

@@ -493,6 +493,33 @@ fn a_check_sees_where_secrets_are_to_go() {
 }
 
 #[test]
+fn a_key_that_replaces_another_one_is_told_with_the_end_of_the_former_one() {
+    let before = "- {name: b, workspace_id: prod, scopes: [completions.write]}\n";
+    let after =
+        format!("- {{name: b2, workspace_id: prod, scopes: [completions.write], replaces: {UUID}}}\n");
+    let ended = checked(before, &after, &[]).expect(0);
+    ended.says(&format!("it comes in the place of the key {UUID}, which is deleted in a later run"));
+    ended.says("! replaced, deleted");
+    ended.says("deleted by --prune or a `replaces` only: prod/b");
+    assert!(!ended.said().contains("- delete"), "{}", ended.said());
+    checked(before, &after, &["--deny-risk", "deleted"]).expect(4).says("prod/b2: deleted");
+    // Where the base knows the id, it knows the name.
+    let pinned = before.replace("name: b,", &format!("name: b, id: {UUID},"));
+    let ended = checked(&pinned, &after, &[]).expect(0);
+    ended.says(&format!("it comes in the place of `b` ({UUID})"));
+    assert!(!ended.said().contains("in no file any more"), "{}", ended.said());
+
+    let rehearsal = Rehearsal::of(&format!(
+        "- {{name: fresh, workspace_id: prod, scopes: [completions.write], replaces: {ALPHA}, secret: {{deliver_to: [dir]}}}}\n"
+    ));
+    let plan = rehearsal.run(&["plan"]).expect(0);
+    plan.says("it comes in the place of `alpha`");
+    plan.says("! replaced, deleted");
+    assert!(!plan.said().contains("another key of this name"), "{}", plan.said());
+    rehearsal.run(&["plan", "--deny-risk", "deleted"]).expect(4).says("prod/fresh: deleted");
+}
+
+#[test]
 fn a_tag_that_bears_the_name_of_the_base_is_not_taken_for_it() {
     let folder = Folder::new();
     folder.write("keys.yaml", &keys_file(AS_SEEDED));

@@ -55,24 +55,30 @@ pub(super) fn of_change(change: &Change, now: Timestamp) -> Vec<RiskAt> {
         found.extend(risks.into_iter().map(|risk| RiskAt { risk, at: At::Field(field.field()) }));
     }
     found.extend(of_request(change));
-    found.extend(change.reason.as_ref().and_then(of_reason));
+    if let Some(reason) = &change.reason {
+        let (risks, at) = of_reason(reason);
+        found.extend(risks.iter().map(|risk| RiskAt { risk: *risk, at }));
+    }
     found
 }
 
-fn of_reason(reason: &Reason) -> Option<RiskAt> {
+fn of_reason(reason: &Reason) -> (&'static [Risk], At) {
     match reason {
-        Reason::UsageResetDue { .. } => Some(RiskAt { risk: Risk::LimitLoosened, at: At::Usage }),
+        Reason::UsageResetDue { .. } => (&[Risk::LimitLoosened], At::Usage),
         // Nobody has the secret of a key that was being created when its run stopped.
-        Reason::Rotation(Why::Unfinished) => None,
+        Reason::Rotation(Why::Unfinished) => (&[], At::Transition),
         Reason::Rotation(
             Why::ChangedOutside | Why::NewSink | Why::Due(_) | Why::TooOld | Why::First | Why::Asked,
-        ) => Some(RiskAt { risk: Risk::SecretEnds, at: At::Transition }),
-        Reason::Replaces { .. } => Some(RiskAt { risk: Risk::Replaced, at: At::Key }),
+        ) => (&[Risk::SecretEnds], At::Transition),
+        // Whoever lets the new key be made has agreed to the end of the former one, in a later run.
+        Reason::Replaces { .. } => (&[Risk::Replaced, Risk::Deleted], At::Key),
         Reason::DeclaredAbsent | Reason::Pruned { .. } | Reason::Replaced { .. } => {
-            Some(RiskAt { risk: Risk::Deleted, at: At::Key })
+            (&[Risk::Deleted], At::Key)
         }
         // Nobody has ever had the secret of a left-over key.
-        Reason::LeftOver | Reason::Unfinished { .. } | Reason::RenamedOutside | Reason::Accepted => None,
+        Reason::LeftOver | Reason::Unfinished { .. } | Reason::RenamedOutside | Reason::Accepted => {
+            (&[], At::Key)
+        }
     }
 }
 

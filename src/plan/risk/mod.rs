@@ -117,10 +117,12 @@ impl Risk {
                 "A live key's new secret goes to a sink that, as far as its mark says, has not had this key's secret."
             }
             Self::Replaced => {
-                "A key is created while another one of its name is deleted: new id, new secret, usage from 0."
+                "A key is created while another one of its name is deleted, or in the place of another one (`replaces`): \
+                 new id, new secret, usage from 0."
             }
             Self::Deleted => {
-                "A key is deleted, with its secret and its usage history; that cannot be undone."
+                "A key is deleted, or is to be once the key that replaces it is delivered, with its secret and its usage \
+                 history; that cannot be undone."
             }
         }
     }
