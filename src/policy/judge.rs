@@ -240,11 +240,14 @@ fn old_secret(key: &DesiredKey, longest: SignedDuration, now: Timestamp) -> Opti
         return None;
     }
     let address = &key.address;
-    let (field, reason) = ways.into_iter().flatten().find_map(Result::err).unwrap_or_else(|| {
+    let (field, message) = ways.into_iter().flatten().find_map(Result::err).unwrap_or_else(|| {
         ("secret", format!("the secret of `{address}` is never replaced, and {} are allowed", days(longest)))
     });
-    let remedy = format!("write `secret: {{max_age: {}, deliver_to: […]}}`", days(longest));
-    Some(Breach { field, message: reason, remedy })
+    let remedy = format!(
+        "write `secret: {{max_age: {}, deliver_to: […]}}`, and nothing that holds it up",
+        days(longest)
+    );
+    Some(Breach { field, message, remedy })
 }
 
 /// How a way to replace a secret keeps the rule, or the field by which it does not, and why.
