@@ -68,11 +68,12 @@ has_no_secrets() {
 }
 
 # The policy in force: the base's, so that no pull request changes the policy that judges it. Only of a file that the
-# base certainly does not have, or that lies outside of the repository, the one at hand is taken.
+# base certainly does not have, or that lies outside of the repository, the one at hand is taken. Ends with 2 where the
+# path leads through a link or a submodule of the repository: what is behind it is the pull request's to say.
 policy_in_force() {
-  local file=$1 kept=$RUNNER_TEMP/portkey-sync-policy.yaml top folder listed
+  local kept=$RUNNER_TEMP/portkey-sync-policy.yaml top parent real rest part revision entry links=0
   if [[ -z $base_ref ]]; then
-    printf '%s' "$file"
+    printf '%s' "$1"
     return
   fi
   git rev-parse --quiet --verify --end-of-options "$base_ref^{commit}" >/dev/null || return 1
@@ -82,21 +83,45 @@ policy_in_force() {
     if git show-ref --verify --quiet -- "refs/$kind/$base_ref"; then named=$((named + 1)); fi
   done
   ((named <= 1)) || return 1
-  if [[ $file == /* ]]; then
-    top=$(cd -P -- "$(git rev-parse --show-toplevel)" && pwd) || return 1
-    folder=$(cd -P -- "$(dirname -- "$file")" && pwd) || return 1
-    file=$folder/$(basename -- "$file")
-    if [[ $file != "$top"/* ]]; then
-      printf '%s' "$file"
-      return
+  parent=$(git rev-parse --show-superproject-working-tree) || return 1
+  [[ -z $parent ]] || return 2
+  top=$(cd -P -- "$(git rev-parse --show-toplevel)" && pwd) || return 1
+  # Name by name, from the root: a link outside of the repository may lead into it, and one inside anywhere.
+  real=/ rest=$1/
+  [[ $1 == /* ]] || rest=$PWD/$1/
+  entry=''
+  while [[ -n $rest ]]; do
+    part=${rest%%/*}
+    rest=${rest#*/}
+    case $part in
+      '' | .) continue ;;
+      ..)
+        real=$(dirname -- "$real")
+        continue
+        ;;
+    esac
+    real=${real%/}/$part
+    if [[ $real == "$top"/* ]]; then
+      for revision in HEAD "$base_ref"; do
+        entry=$(git ls-tree --full-tree "$revision" -- "${real#"$top"/}") || return 1
+        case $entry in
+          '120000 '* | '160000 '*) return 2 ;;
+        esac
+      done
     fi
-  fi
-  listed=$(git -c core.quotePath=false ls-tree --full-name --name-only "$base_ref" -- "$file") || return 1
-  if [[ -z $listed ]]; then
-    printf '%s' "$file"
+    if [[ -L $real ]]; then
+      links=$((links + 1))
+      ((links <= 40)) || return 1
+      rest=$(readlink -- "$real")/$rest || return 1
+      real=$(dirname -- "$real")
+      [[ $rest != /* ]] || real=/
+    fi
+  done
+  if [[ $real != "$top"/* || -z $entry ]]; then
+    printf '%s' "$1"
     return
   fi
-  git cat-file blob "$base_ref:$listed" >"$kept" || return 1
+  git cat-file blob "$base_ref:${real#"$top"/}" >"$kept" || return 1
   printf '%s' "$kept"
 }
 
@@ -114,12 +139,14 @@ escrow_state() {
   printf '%s' "$state"
 }
 
+# With `alone`, no plan follows that would judge by the live keys.
 validate() {
   local words=()
   if [[ -n $base_ref ]]; then
     words+=("--base-ref=$base_ref")
-    # A risk is a change, so it takes a base to see one without a key.
-    options --deny-risk "${IN_DENY_RISK//,/$'\n'}"
+    # A risk is a change, so it takes a base to see one without a key. Of what only the live keys can tell, the plan
+    # knows more.
+    [[ ${1:-} != alone ]] || options --deny-risk "${IN_DENY_RISK//,/$'\n'}"
   fi
   [[ -z $policy ]] || words+=("--policy=$policy")
   code=0
@@ -202,7 +229,13 @@ if [[ -n $base_ref && ! $base_ref =~ ^[A-Za-z0-9_][A-Za-z0-9_./^~@-]*$ ]]; then
 fi
 policy=''
 if [[ -n ${IN_POLICY:-} ]]; then
-  policy=$(policy_in_force "$IN_POLICY") || fail_usage 'the policy of base-ref cannot be read; is base-ref in this checkout, and the name of one branch or tag only? Check out with fetch-depth 0'
+  failed=0
+  policy=$(policy_in_force "$IN_POLICY") || failed=$?
+  case $failed in
+    0) ;;
+    2) fail_usage 'the path of policy leads through a symbolic link or a submodule of this repository, and a pull request can change what is behind it; name the file itself, or check the repository that has it out into a folder of its own' ;;
+    *) fail_usage 'the policy of base-ref cannot be read; is base-ref in this checkout, and the name of one branch or tag only? Check out with fetch-depth 0' ;;
+  esac
 fi
 
 case ${IN_COMMAND:-} in
@@ -211,14 +244,14 @@ case ${IN_COMMAND:-} in
 esac
 
 if [[ $IN_COMMAND == validate ]]; then
-  validate
+  validate alone
   finish "$code"
 fi
 
 if [[ -z ${PORTKEY_ADMIN_API_KEY:-} ]]; then
   if [[ $IN_COMMAND == plan ]] && has_no_secrets; then
     printf '::notice title=portkey-sync::this run has no API key, so the files were checked and nothing was planned\n'
-    validate
+    validate alone
     finish "$code"
   fi
   fail_usage 'there is no API key: is the secret set, and may this job read it?'

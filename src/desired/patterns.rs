@@ -50,7 +50,16 @@ pub struct Globs(Vec<GlobMatcher>);
 impl Globs {
     /// Adds one, or says in a fragment what is wrong.
     pub(super) fn add(&mut self, text: &str) -> Result<(), String> {
-        let glob = GlobBuilder::new(text).literal_separator(true).build();
+        self.add_built(GlobBuilder::new(text).literal_separator(true))
+    }
+
+    /// Like [`Self::add`], for names in which capital letters mean nothing, such as UUIDs.
+    pub(super) fn add_in_whatever_letters(&mut self, text: &str) -> Result<(), String> {
+        self.add_built(GlobBuilder::new(text).literal_separator(true).case_insensitive(true))
+    }
+
+    fn add_built(&mut self, builder: &GlobBuilder<'_>) -> Result<(), String> {
+        let glob = builder.build();
         let glob = glob.map_err(|error| format!("is no pattern: {}", error.kind()))?;
         self.0.push(glob.compile_matcher());
         Ok(())

@@ -50,7 +50,7 @@ pub struct Rule {
     pub severity: Severity,
     /// Only keys of these types. `None` if nothing is said.
     pub kinds: Option<BTreeSet<KeyKind>>,
-    /// Only keys in these workspaces, by slug or UUID, aliases resolved.
+    /// Only keys in these workspaces, by slug or UUID in whatever letters, aliases resolved.
     pub workspaces: Option<Globs>,
     /// What it demands.
     pub demand: Demand,
@@ -339,7 +339,7 @@ impl<'r> Reading<'r> {
                     continue;
                 }
             };
-            if let Err(refusal) = globs.add(&resolved) {
+            if let Err(refusal) = globs.add_in_whatever_letters(&resolved) {
                 self.out.push(bad_pattern("the pattern of a workspace", span, &refusal));
             }
         }

@@ -278,7 +278,7 @@ table! {
         "{name: checkout, workspace_id: payments, scopes: [completions.write, logs.write]}",
         "Remove the scope from the key, or from the set or template that it comes with.";
     SecretAge = "secret-age", LONGEST,
-        "The secret is replaced before it is so old: by `secret: {max_age}`, or by the period of `rotation_policy`. Left out counts as never.",
+        "The secret is replaced before it is so old: by `secret: {max_age}` with a sink, or by the period of `rotation_policy`. Left out counts as never, and so does what is held up for longer: by `until`, `next_rotation_at` or `transition`.",
         "secret-age: {longest: 90d}",
         "{name: checkout, workspace_id: payments, scopes: [completions.write], secret: {max_age: 180d, deliver_to: [dir]}}",
         "{name: checkout, workspace_id: payments, scopes: [completions.write], secret: {max_age: 30d, deliver_to: [dir]}}",

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Absence, Action, Change, Contract, DeniedRisk, Harm, Inputs, Prune, Reason, Refusal, Request, Risk,
+    Absence, Action, At, Change, Contract, DeniedRisk, Harm, Inputs, Prune, Reason, Refusal, Request, Risk,
     RiskAt, Unproven, Waiting,
 };
 use crate::desired::DesiredKey;
@@ -117,8 +117,19 @@ fn default_max_deletes(managed: usize) -> usize {
 }
 
 /// The refusal of risks that the caller does not accept, if there are any.
-pub(super) fn denied_risks(changes: &[Change], deny: &BTreeSet<Risk>) -> Option<Refusal> {
-    let denied: Vec<_> = changes.iter().flat_map(|change| denied(change, deny)).collect();
+///
+/// Of an entry that may mean any key, for a field that says which, none of them can be ruled out.
+pub(super) fn denied_risks(
+    changes: &[Change],
+    doubts: &[(&KeyAddress, &'static str)],
+    deny: &BTreeSet<Risk>,
+) -> Option<Refusal> {
+    let doubtful = doubts.iter().flat_map(|(address, field)| {
+        deny.iter().map(|risk| DeniedRisk { address: (*address).clone(), risk: *risk, at: At::Field(field) })
+    });
+    let is_certain = |change: &&Change| doubts.iter().all(|(address, _)| **address != change.address);
+    let denied: Vec<_> =
+        changes.iter().filter(is_certain).flat_map(|change| denied(change, deny)).chain(doubtful).collect();
     (!denied.is_empty()).then_some(Refusal::DeniedRisks { denied })
 }
 
@@ -164,6 +175,6 @@ pub(super) fn refusals(inputs: &Inputs<'_>, changes: &[Change], blocked: usize) 
     {
         refusals.push(Refusal::TooManyChanges { planned: changes.len(), limit });
     }
-    refusals.extend(denied_risks(changes, &options.deny_risks));
+    refusals.extend(denied_risks(changes, &[], &options.deny_risks));
     refusals
 }

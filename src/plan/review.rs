@@ -3,7 +3,8 @@
 //! The base stands in for the live keys: each of its entries is taken for a key that is exactly so. What the base does
 //! not manage is not known, so a field that the files begin to manage counts as set where nothing was. A key that
 //! the files no longer mention is left alone by apply, so it is no change, but it is named. A date that the files set
-//! counts as come.
+//! counts as come. Where only the live keys can tell which key an entry means, that is said, and no denied risk can be
+//! ruled out.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +12,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
-    Action, Causes, Change, Commit, KeySnapshot, Prune, Reason, Refusal, Request, Risk, guards, request,
-    risk, secret,
+    Action, Causes, Change, Commit, KeySnapshot, Prune, Reason, Refusal, Request, Risk, guards, request, risk,
 };
 use crate::desired::{Desired, DesiredKey, KeySpec, Presence, SecretSpec};
 use crate::diagnostic::Place;
@@ -63,19 +63,43 @@ pub fn review(
     let mut changes = Vec::new();
     let mut known = Vec::new();
     let mut beside: Vec<Beside> = of_the_root(base, desired).into_iter().collect();
+    let mut doubts = Vec::new();
     for key in &desired.keys {
-        let before = former(base, key);
+        let Former { before, doubtful } = former(base, desired, key);
         known.extend(before.map(|before| &before.address));
-        if let Some(before) = before.filter(|before| before.presence == key.presence) {
-            beside.extend(of_the_entry(before, key));
+        let mut fields = match before.filter(|before| before.presence == key.presence) {
+            Some(before) => of_the_entry(before, key),
+            None => Vec::new(),
+        };
+        if let Some(field) = doubtful {
+            doubts.push((&key.address, field));
+            if !fields.contains(&field) {
+                fields.insert(0, field);
+            }
         }
-        changes.extend(replaced(before, key));
-        changes.extend(match (before.filter(|before| before.presence == Presence::Present), key.presence) {
+        if !fields.is_empty() {
+            let place = Some(key.place.clone());
+            beside.push(Beside { address: Some(key.address.clone()), place, fields });
+        }
+        let replacing = replacing(base, before, key);
+        known.extend(replacing.iter().filter_map(|it| it.former).map(|former| &former.address));
+        let change = match (before.filter(|before| before.presence == Presence::Present), key.presence) {
             (Some(before), Presence::Present) => update(base, desired, before, key, now),
+            // A key that the base does not mention may have been nothing yet.
+            (None, Presence::Present) if doubtful.is_some() => {
+                update(base, desired, &nothing_of(key), key, now)
+            }
+            (None, Presence::Present) => {
+                let reason = replacing.as_ref().map(Replacing::reason);
+                Some(Change { reason, ..create(desired, key, now) })
+            }
             (Some(before), Presence::Absent) => Some(delete(before, key, Reason::DeclaredAbsent)),
-            (None, Presence::Present) => Some(create(desired, key, now)),
-            (None, Presence::Absent) => None,
-        });
+            (None, Presence::Absent) if before.is_some() => None,
+            (None, Presence::Absent) => Some(delete(key, key, Reason::DeclaredAbsent)),
+        };
+        let is_told = matches!(&change, Some(Change { reason: Some(Reason::Replaces { .. }), .. }));
+        changes.extend(change);
+        changes.extend(replacing.filter(|_| !is_told).map(|it| it.deletion(key)));
     }
     let mut dropped = Vec::new();
     for key in base.keys.iter().filter(|key| key.presence == Presence::Present) {
@@ -93,24 +117,48 @@ pub fn review(
     }
     changes.sort_by(|a, b| a.address.cmp(&b.address));
     risk::assess(&mut changes, now);
-    let refusal = guards::denied_risks(&changes, deny);
+    let refusal = guards::denied_risks(&changes, &doubts, deny);
     Review { changes, dropped, beside, refusal }
 }
 
-/// The deletion that a new `replaces` asks for.
-fn replaced(before: Option<&DesiredKey>, key: &DesiredKey) -> Option<Change> {
+/// The key in whose place an entry comes, and what the base says of it.
+struct Replacing<'a> {
+    id: &'a KeyId,
+    former: Option<&'a DesiredKey>,
+}
+
+/// What a new `replaces` asks for.
+fn replacing<'a>(
+    base: &'a Desired,
+    before: Option<&DesiredKey>,
+    key: &'a DesiredKey,
+) -> Option<Replacing<'a>> {
     let id = key.replaces.as_ref()?;
-    if before.is_some_and(|before| before.replaces.as_ref() == Some(id)) {
-        return None;
+    let is_new = before.and_then(|before| before.replaces.as_ref()).is_none_or(|before| !same_id(before, id));
+    let is_it = |other: &&DesiredKey| other.id.as_ref().is_some_and(|it| same_id(it, id));
+    is_new.then(|| Replacing { id, former: base.keys.iter().find(is_it) })
+}
+
+impl Replacing<'_> {
+    fn reason(&self) -> Reason {
+        let name = self.former.map(|former| former.address.name.clone()).unwrap_or_default();
+        Reason::Replaces { id: self.id.clone(), name }
     }
-    let mut snapshot = snapshot(key, &as_live(key, Vec::new()));
-    snapshot.id = id.clone();
-    let reason = Reason::Replaced { by: KeyId::new("") };
-    Some(Change { action: Action::Delete, before: Some(snapshot), reason: Some(reason), ..change(key) })
+
+    /// The deletion, for a key that is there already. A key that no file calls by a name goes by its id.
+    fn deletion(&self, key: &DesiredKey) -> Change {
+        let mut change = delete(key, key, Reason::Replaced { by: KeyId::new("") });
+        change.address = match self.former {
+            Some(former) => former.address.clone(),
+            None => KeyAddress { name: self.id.to_string(), ..key.address.clone() },
+        };
+        change.before = change.before.map(|before| KeySnapshot { id: self.id.clone(), ..before });
+        change
+    }
 }
 
 /// What of an entry is not compared field by field. Every field is named, so that none is forgotten.
-fn of_the_entry(before: &DesiredKey, key: &DesiredKey) -> Option<Beside> {
+fn of_the_entry(before: &DesiredKey, key: &DesiredKey) -> Vec<&'static str> {
     let DesiredKey {
         // Who it is: the two are paired by these.
         address: _,
@@ -154,12 +202,7 @@ fn of_the_entry(before: &DesiredKey, key: &DesiredKey) -> Option<Beside> {
         ("secret.first", *first_rotate != before.secret.first_rotate),
         ("secret.verify", *verify != before.secret.verify),
     ];
-    let fields: Vec<_> = moved.into_iter().filter(|(_, moved)| *moved).map(|(name, _)| name).collect();
-    (!fields.is_empty()).then(|| Beside {
-        address: Some(key.address.clone()),
-        place: Some(key.place.clone()),
-        fields,
-    })
+    moved.into_iter().filter(|(_, moved)| *moved).map(|(name, _)| name).collect()
 }
 
 /// What of the root holds for all keys.
@@ -174,19 +217,98 @@ fn of_the_root(base: &Desired, desired: &Desired) -> Option<Beside> {
     (!fields.is_empty()).then_some(Beside { address: None, place: None, fields })
 }
 
+/// What the base has of a key.
+struct Former<'a> {
+    /// Its entry, or one that may be its.
+    before: Option<&'a DesiredKey>,
+    /// The field for which this may be a live key of which the base says nothing, or says it elsewhere.
+    doubtful: Option<&'static str>,
+}
+
 /// What the base calls this key: by its pin, its address, or its former name.
-fn former<'a>(base: &'a Desired, key: &DesiredKey) -> Option<&'a DesiredKey> {
-    let alike = |other: &&DesiredKey| {
-        other.kind == key.kind && other.workspace == key.workspace && other.user == key.user
+///
+/// Whoever writes the files must not make a live key look new, or like another one, by naming it otherwise: by a pin
+/// or a former name that the base does not have, by the UUID of a workspace for its slug, by the id of a user for an
+/// e-mail. What the base says of such a key is compared if it says anything, and it is told that only the live keys
+/// can tell.
+fn former<'a>(base: &'a Desired, desired: &Desired, key: &DesiredKey) -> Former<'a> {
+    let known = |before| Former { before: Some(before), doubtful: None };
+    if let Some(id) = &key.id
+        && let Some(before) =
+            base.keys.iter().find(|other| other.id.as_ref().is_some_and(|it| same_id(it, id)))
+    {
+        return known(before);
+    }
+    // The live key that bears the id may be any, whatever the base has under this name.
+    let pinned_anew = key.id.is_some().then_some("id");
+    let names = [Some(&key.address.name), key.renamed_from.value()];
+    let named = |wanted: Alike| {
+        names.into_iter().flatten().find_map(|name| {
+            base.keys.iter().find(|other| other.address.name == *name && alike(other, key) == wanted)
+        })
     };
-    let by_pin = || base.keys.iter().find(|other| key.id.is_some() && other.id == key.id);
-    let by_name = |name: &str| {
-        let name = name.to_owned();
-        base.keys.iter().filter(alike).find(move |other| other.address.name == name)
+    if let Some(before) = named(Alike::Same) {
+        return Former { before: Some(before), doubtful: pinned_anew };
+    }
+    // What still has an entry of its own is that entry's key.
+    let has_own = |before: &DesiredKey| {
+        let same = |other: &DesiredKey| {
+            other.address.name == before.address.name && alike(other, before) == Alike::Same
+        };
+        desired.keys.iter().any(same)
     };
-    by_pin()
-        .or_else(|| by_name(&key.address.name))
-        .or_else(|| key.renamed_from.value().and_then(|name| by_name(name)))
+    if let Some(before) = named(Alike::Possibly).filter(|before| !has_own(before)) {
+        let by_user = names_alike(before.workspace.as_deref(), key.workspace.as_deref()) == Alike::Same;
+        let field = if by_user { "user_id" } else { "workspace_id" };
+        return Former { before: Some(before), doubtful: pinned_anew.or(Some(field)) };
+    }
+    let renamed = key.renamed_from.value().map(|_| "renamed_from");
+    Former { before: None, doubtful: pinned_anew.or(renamed) }
+}
+
+fn same_id(one: &KeyId, other: &KeyId) -> bool {
+    one.as_str().eq_ignore_ascii_case(other.as_str())
+}
+
+/// Whether two names mean one thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Alike {
+    /// They do.
+    Same,
+    /// They may: one is an id and the other is not.
+    Possibly,
+    /// They do not.
+    Not,
+}
+
+/// Whether two entries are of one type, workspace and user.
+fn alike(one: &DesiredKey, other: &DesiredKey) -> Alike {
+    if one.kind != other.kind {
+        return Alike::Not;
+    }
+    let workspaces = names_alike(one.workspace.as_deref(), other.workspace.as_deref());
+    workspaces.max(names_alike(one.user.as_deref(), other.user.as_deref()))
+}
+
+/// Whether two slugs or UUIDs, or two e-mails or ids, are one's.
+fn names_alike(one: Option<&str>, other: Option<&str>) -> Alike {
+    let is_id = |text: &str| !text.starts_with("ws-") && !text.contains('@');
+    match (one, other) {
+        (None, None) => Alike::Same,
+        (Some(one), Some(other)) if one.eq_ignore_ascii_case(other) => Alike::Same,
+        (Some(one), Some(other)) if is_id(one) != is_id(other) => Alike::Possibly,
+        (_, _) => Alike::Not,
+    }
+}
+
+/// The entry, as if it said nothing of its key.
+fn nothing_of(key: &DesiredKey) -> DesiredKey {
+    DesiredKey {
+        spec: KeySpec::default(),
+        usage_reset_after: None,
+        secret: SecretSpec::default(),
+        ..key.clone()
+    }
 }
 
 /// The entry as a key that is exactly so.
@@ -235,9 +357,16 @@ fn ids(key: &DesiredKey) -> Ids {
     }
 }
 
-fn deliveries(desired: &Desired, key: &DesiredKey) -> Vec<Delivery> {
-    // Targets that need a folder or a live key's id cannot be told from the files alone.
-    secret::sinks(desired, key, key.id.as_ref()).unwrap_or_default()
+/// Where the secret goes. The id of a live key cannot be told from the files, so a word stands for it.
+fn deliveries(desired: &Desired, key: &DesiredKey, id: Option<&KeyId>) -> Vec<Delivery> {
+    let unknown = KeyId::new("ID");
+    let names = key.secret.deliver_to.iter();
+    names
+        .filter_map(|name| {
+            let target = desired.sinks.get(name)?.target(&key.address, id.or(Some(&unknown)));
+            Some(Delivery { sink: Some(name.clone()), target: target.ok()? })
+        })
+        .collect()
 }
 
 fn commit(deliveries: Vec<Delivery>) -> Commit {
@@ -258,13 +387,20 @@ fn update(
     key: &DesiredKey,
     now: Timestamp,
 ) -> Option<Change> {
-    let had: Vec<String> = deliveries(base, before).iter().map(Delivery::hash).collect();
+    let pin = key.id.as_ref().or(before.id.as_ref());
+    let mut had: Vec<String> = deliveries(base, before, pin).iter().map(Delivery::hash).collect();
+    let gets = deliveries(desired, key, pin);
+    // It is for keys whose secret nobody here has delivered yet.
+    let first = key.secret.first_rotate && !before.secret.first_rotate && !gets.is_empty();
+    if first {
+        had.clear();
+    }
     let live = as_live(before, had.clone());
     let fields: Vec<FieldChange> = compare(key, &ids(key), &live, now);
-    let gets = deliveries(desired, key);
-    let new_sink = !had.is_empty() && gets.iter().any(|delivery| !had.contains(&delivery.hash()));
+    let new_sink = gets.iter().any(|delivery| !had.contains(&delivery.hash()));
     let rotates = match key.secret.rotate_after {
         Some(date) if before.secret.rotate_after != Some(date) => Some(Why::Due(date)),
+        _ if first => Some(Why::First),
         _ => new_sink.then_some(Why::NewSink),
     };
     let reset = key.usage_reset_after.filter(|date| before.usage_reset_after != Some(*date));
@@ -296,7 +432,8 @@ fn create(desired: &Desired, key: &DesiredKey, now: Timestamp) -> Change {
         user_id: None,
         fields: request::update_of(&fields, &blank),
     };
-    let request = Request::Create { body: Box::new(body), commit: commit(deliveries(desired, key)) };
+    let request =
+        Request::Create { body: Box::new(body), commit: commit(deliveries(desired, key, key.id.as_ref())) };
     Change { action: Action::Create, fields, request, ..change(key) }
 }
 

@@ -6,7 +6,7 @@ use super::{Inputs, Note, Refusal};
 use crate::desired::Origin;
 use crate::diagnostic::Severity;
 use crate::model::KeyAddress;
-use crate::policy::{Finding, check, concerns};
+use crate::policy::{Finding, Workspaces, check, concerns};
 
 /// Errors refuse, warnings are notes. What somebody asks for by name is not judged: a leaked key must be
 /// replaced or ended at once, whatever else is wrong with it.
@@ -18,7 +18,8 @@ pub(super) fn said(inputs: &Inputs<'_>) -> (Vec<Refusal>, Vec<Note>) {
         inputs.options.targets.as_ref().is_none_or(|targets| targets.contains(address))
     };
     let mut groups: BTreeMap<(Severity, &'static str, Origin), Vec<Finding>> = BTreeMap::new();
-    let findings = check(inputs.desired, inputs.now);
+    let workspaces = Workspaces::known(&inputs.live.names.known_workspaces);
+    let findings = check(inputs.desired, &workspaces, inputs.now);
     for finding in findings.into_iter().filter(Finding::stands).filter(|f| concerns(f, is_chosen)) {
         groups.entry((finding.severity, finding.code, finding.origin.clone())).or_default().push(finding);
     }

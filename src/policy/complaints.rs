@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Finding, check};
+use super::{Finding, Workspaces, check};
 use crate::desired::{Loaded, Origin, codes};
 use crate::diagnostic::{Diagnostic, Severity, Sources};
 
@@ -22,7 +22,7 @@ pub struct Judged {
 /// wrong in them looks as if it were left out.
 pub fn judge(loaded: &mut Loaded, now: Timestamp) -> Judged {
     let Some(desired) = &loaded.desired else { return Judged::default() };
-    let findings = check(desired, now);
+    let findings = check(desired, &Workspaces::default(), now);
     let (standing, waived): (Vec<_>, Vec<_>) = findings.into_iter().partition(Finding::stands);
     let errors = standing.iter().filter(|finding| finding.severity == Severity::Error).count();
     let mut said = [0_usize; 2];

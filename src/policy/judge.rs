@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Finding;
-use crate::desired::{Demand, DesiredKey, Limits, Origin, Policy, Presence, Rule};
+use super::{Finding, Workspaces};
+use crate::desired::{Demand, DesiredKey, Globs, Limits, Origin, Policy, Presence, Rule};
 use crate::model::{KeyAddress, KeyKind, RotationPeriod, Setting};
 use crate::scopes::{Privilege, privilege};
 
@@ -15,13 +15,38 @@ struct Breach {
     remedy: String,
 }
 
+/// Whether a rule is for a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// It is not.
+    Beyond,
+    /// It may be: one of the two names a workspace by slug, the other by UUID, and nobody here knows which is which.
+    Possible,
+    /// It is.
+    Within,
+}
+
 /// What the keys break, in the order of keys and rules.
-pub(super) fn findings(policy: &Policy, keys: &[DesiredKey], now: Timestamp) -> Vec<Finding> {
+pub(super) fn findings(
+    policy: &Policy,
+    keys: &[DesiredKey],
+    workspaces: &Workspaces,
+    now: Timestamp,
+) -> Vec<Finding> {
     let present = keys.iter().filter(|key| key.presence == Presence::Present);
     present
         .flat_map(|key| policy.rules.iter().map(move |rule| (key, rule)))
-        .filter(|(key, rule)| is_for(rule, key))
-        .filter_map(|(key, rule)| Some(finding(policy, rule, key, breach(policy, rule, key, now)?)))
+        .filter_map(|(key, rule)| {
+            let reach = reach(rule, key, workspaces);
+            if reach == Reach::Beyond {
+                return None;
+            }
+            let mut breach = breach(policy, rule, key, now)?;
+            if reach == Reach::Possible {
+                breach.remedy += "; or name the workspace as the rule does (both by slug, or both by UUID) if it is another one";
+            }
+            Some(finding(policy, rule, key, breach))
+        })
         .collect()
 }
 
@@ -44,24 +69,39 @@ fn finding(policy: &Policy, rule: &Rule, key: &DesiredKey, breach: Breach) -> Fi
 }
 
 /// Whether the rule is for keys of this type and workspace.
-fn is_for(rule: &Rule, key: &DesiredKey) -> bool {
+fn reach(rule: &Rule, key: &DesiredKey, workspaces: &Workspaces) -> Reach {
     let kinds_of_its_own = match &rule.demand {
         // Organisation keys call no models.
         Demand::Limits(_) if rule.kinds.is_none() => key.kind != KeyKind::OrganisationService,
         _ => true,
     };
-    kinds_of_its_own
-        && rule.kinds.as_ref().is_none_or(|kinds| kinds.contains(&key.kind))
-        && rule.workspaces.as_ref().is_none_or(|globs| match &key.workspace {
-            None => false,
-            // A workspace has a slug and a UUID, and without the service nobody can tell which belong together. A
-            // rule that names slugs only must not be escaped by writing the UUID.
-            Some(workspace) => {
-                let is_slug = |text: &str| text.starts_with("ws-") || text.contains(['*', '?', '[', '{']);
-                let is_comparable = globs.texts().any(|text| is_slug(text) == is_slug(workspace));
-                globs.matches(workspace) || !is_comparable
-            }
-        })
+    if !kinds_of_its_own || rule.kinds.as_ref().is_some_and(|kinds| !kinds.contains(&key.kind)) {
+        return Reach::Beyond;
+    }
+    match (&rule.workspaces, &key.workspace) {
+        (None, _) => Reach::Within,
+        (Some(_), None) => Reach::Beyond,
+        (Some(globs), Some(workspace)) => among(globs, workspace, workspaces),
+    }
+}
+
+/// Whether a workspace is one of those that a rule names. It has a slug and a UUID. A rule that names either must not
+/// be escaped by writing the other: it is another workspace's only where both of its names are known.
+fn among(globs: &Globs, workspace: &str, workspaces: &Workspaces) -> Reach {
+    if globs.matches(workspace) {
+        return Reach::Within;
+    }
+    match workspaces.other_name(workspace) {
+        Some(other) if globs.matches(other) => Reach::Within,
+        Some(_) => Reach::Beyond,
+        None if globs.texts().any(|text| names_slugs(text) != names_slugs(workspace)) => Reach::Possible,
+        None => Reach::Beyond,
+    }
+}
+
+/// Whether a name, or a pattern of names, is that of a slug; else it is that of a UUID.
+fn names_slugs(text: &str) -> bool {
+    text.starts_with("ws-") || text.contains(['*', '?', '[', '{'])
 }
 
 /// The names under which a policy may speak of a key. The alias of a workspace counts only beside the keys:
@@ -140,7 +180,7 @@ fn breach(policy: &Policy, rule: &Rule, key: &DesiredKey, now: Timestamp) -> Opt
             );
             found("rate_limits", message, "write a limit above 0, or remove the entry")
         }
-        Demand::SecretAge(longest) => old_secret(key, *longest),
+        Demand::SecretAge(longest) => old_secret(key, *longest, now),
     }
 }
 
@@ -194,27 +234,80 @@ fn without_limits(key: &DesiredKey, limits: Limits) -> Option<Breach> {
     Some(Breach { field, message, remedy: remedy.to_owned() })
 }
 
-fn old_secret(key: &DesiredKey, longest: SignedDuration) -> Option<Breach> {
-    let scheduled = key.spec.rotation_policy.value().and_then(|policy| {
-        match (&policy.rotation_period, policy.rotation_period_days) {
-            (Some(RotationPeriod::Weekly), _) => Some(SignedDuration::from_hours(7 * 24)),
-            (Some(RotationPeriod::Monthly), _) => Some(SignedDuration::from_hours(31 * 24)),
-            (_, Some(days)) => Some(SignedDuration::from_hours(i64::from(days) * 24)),
-            (Some(RotationPeriod::Other(_)) | None, None) => None,
-        }
-    });
-    let field =
-        if scheduled.is_some() && key.secret.max_age.is_none() { "rotation_policy" } else { "secret" };
+fn old_secret(key: &DesiredKey, longest: SignedDuration, now: Timestamp) -> Option<Breach> {
+    let ways = [by_age(key, longest, now), by_schedule(key, longest, now)];
+    if ways.iter().flatten().any(Result::is_ok) {
+        return None;
+    }
     let address = &key.address;
-    let message = match key.secret.max_age.into_iter().chain(scheduled).min() {
-        Some(age) if age <= longest => return None,
-        Some(age) => {
-            format!("the secret of `{address}` lives for {}, and {} are allowed", days(age), days(longest))
-        }
-        None => format!("the secret of `{address}` is never replaced, and {} are allowed", days(longest)),
-    };
-    let remedy = format!("write `secret: {{max_age: {}, deliver_to: […]}}`", days(longest));
+    let (field, message) = ways.into_iter().flatten().find_map(Result::err).unwrap_or_else(|| {
+        ("secret", format!("the secret of `{address}` is never replaced, and {} are allowed", days(longest)))
+    });
+    let remedy = format!(
+        "write `secret: {{max_age: {}, deliver_to: […]}}`, and nothing that holds it up",
+        days(longest)
+    );
     Some(Breach { field, message, remedy })
+}
+
+/// How a way to replace a secret keeps the rule, or the field by which it does not, and why.
+type Kept = Result<(), (&'static str, String)>;
+
+/// By `max_age`, if the file has one.
+fn by_age(key: &DesiredKey, longest: SignedDuration, now: Timestamp) -> Option<Kept> {
+    let secret = &key.secret;
+    let age = secret.max_age?;
+    let address = &key.address;
+    let broken = |message: String| Err(("secret", message));
+    // No rotation begins while the former one is in transition.
+    let lives = secret.transition.map_or(age, |transition| age.max(transition));
+    Some(if secret.deliver_to.is_empty() {
+        broken(format!(
+            "the secret of `{address}` is not replaced by `max_age`, because it has no `deliver_to`"
+        ))
+    } else if lives > longest {
+        broken(lives_too_long(address, lives, longest))
+    } else if let Some(until) = secret.until.filter(|until| is_beyond(*until, longest, now)) {
+        broken(format!(
+            "the secret of `{address}` is not replaced before {until} (`until`), and {} are allowed",
+            days(longest)
+        ))
+    } else {
+        Ok(())
+    })
+}
+
+/// By Portkey's own schedule, if the file has one.
+fn by_schedule(key: &DesiredKey, longest: SignedDuration, now: Timestamp) -> Option<Kept> {
+    let policy = key.spec.rotation_policy.value()?;
+    let days_of = |days: u32| SignedDuration::from_hours(i64::from(days) * 24);
+    let period = match (&policy.rotation_period, policy.rotation_period_days) {
+        (Some(RotationPeriod::Weekly), _) => days_of(7),
+        (Some(RotationPeriod::Monthly), _) => days_of(31),
+        (_, Some(days)) => days_of(days),
+        (Some(RotationPeriod::Other(_)) | None, None) => return None,
+    };
+    let address = &key.address;
+    let broken = |message: String| Err(("rotation_policy", message));
+    Some(if period > longest {
+        broken(lives_too_long(address, period, longest))
+    } else if let Some(next) = policy.next_rotation_at.filter(|next| is_beyond(*next, longest, now)) {
+        broken(format!(
+            "the secret of `{address}` is not replaced before {next} (`next_rotation_at`), and {} are allowed",
+            days(longest)
+        ))
+    } else {
+        Ok(())
+    })
+}
+
+fn lives_too_long(address: &KeyAddress, lives: SignedDuration, longest: SignedDuration) -> String {
+    format!("the secret of `{address}` lives for {}, and {} are allowed", days(lives), days(longest))
+}
+
+/// Whether a time is further away than this. Nothing is further than a clock can say.
+fn is_beyond(time: Timestamp, longest: SignedDuration, now: Timestamp) -> bool {
+    now.checked_add(longest).is_ok_and(|latest| time > latest)
 }
 
 /// A length as the file would say it.

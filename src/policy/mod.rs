@@ -9,6 +9,9 @@
 //! rule that forbids something is kept by it: a field left out gives nothing. Keys with `absent: true`
 //! are not judged.
 //!
+//! **Workspaces.** A workspace has a slug and a UUID. A rule that names one form is kept off a key that writes the
+//! other only by somebody who knows both names; without that it is judged as if it were meant.
+//!
 //! Invariants: no I/O, no clock but the one passed in; live keys are not looked at.
 
 mod complaints;
@@ -18,11 +21,13 @@ mod waive;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use crate::desired::{Desired, Origin, RuleId, Waiver};
 use crate::diagnostic::{Place, Severity};
-use crate::model::KeyAddress;
+use crate::model::{KeyAddress, WorkspaceId};
 
 pub use crate::desired::{RULE_SETS, RuleInfo, RuleSet, explain_rule, rules};
 pub use complaints::{Judged, judge};
@@ -60,11 +65,33 @@ impl Finding {
     }
 }
 
+/// The two names of each workspace that is known. Where nobody was asked, none is.
+#[derive(Clone, Debug, Default)]
+pub struct Workspaces(BTreeMap<String, String>);
+
+impl Workspaces {
+    /// From slugs and what they stand for, as the service says.
+    pub fn known(slugs: &BTreeMap<String, WorkspaceId>) -> Self {
+        let pairs = slugs.iter().map(|(slug, id)| (plain(slug), plain(id.as_str())));
+        Self(pairs.flat_map(|(slug, id)| [(slug.clone(), id.clone()), (id, slug)]).collect())
+    }
+
+    /// The UUID of a slug, or the slug of a UUID.
+    fn other_name(&self, workspace: &str) -> Option<&str> {
+        self.0.get(&plain(workspace)).map(String::as_str)
+    }
+}
+
+/// Letters as they are compared.
+fn plain(name: &str) -> String {
+    name.to_ascii_lowercase()
+}
+
 /// Everything that is to be said about these keys at this moment, waived or not, sorted by place.
-pub fn check(desired: &Desired, now: Timestamp) -> Vec<Finding> {
+pub fn check(desired: &Desired, workspaces: &Workspaces, now: Timestamp) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for policy in &desired.policies {
-        let mut own = judge::findings(policy, &desired.keys, now);
+        let mut own = judge::findings(policy, &desired.keys, workspaces, now);
         let troubles = waive::apply(policy, &desired.keys, &mut own, now);
         findings.extend(own);
         findings.extend(troubles);

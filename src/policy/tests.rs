@@ -28,7 +28,7 @@ fn read(text: &str) -> Loaded {
 }
 
 fn judged_at(text: &str, now: Timestamp) -> Vec<Finding> {
-    check(read(text).desired.as_ref().unwrap(), now)
+    check(read(text).desired.as_ref().unwrap(), &Workspaces::default(), now)
 }
 
 /// Code, severity and place of what stands.
@@ -200,6 +200,30 @@ fn a_secret_is_replaced_by_its_age_or_by_portkeys_schedule() {
     assert_eq!(codes("rotation_policy: {next_rotation_at: 2026-12-10}"), 1, "once is not a schedule");
     assert_eq!(codes("secret: {max_age: 31d, deliver_to: [dir]}"), 0);
     assert_eq!(codes("secret: {deliver_to: [dir]}"), 1);
+    assert_eq!(codes("secret: {max_age: 32d, deliver_to: [dir]}"), 1);
+}
+
+#[test]
+fn a_secret_that_is_in_fact_not_replaced_breaks_the_rule() {
+    let said = |fields: &str| {
+        let key = format!(
+            "{{name: a, type: workspace-user, user_id: a@example.com, workspace_id: payments, scopes: [completions.write], {fields}}}"
+        );
+        let findings = judged_at(&file("rules: {secret-age: {longest: 90d}}", &key), now());
+        findings.into_iter().map(|finding| finding.message).collect::<Vec<_>>().join("\n")
+    };
+    let no_sink = said("secret: {max_age: 30d}");
+    assert!(no_sink.contains("no `deliver_to`"), "{no_sink}");
+    let held = said("secret: {max_age: 30d, until: 2099-01-01, deliver_to: [dir]}");
+    assert!(held.contains("not replaced before 2099-01-01T00:00:00Z (`until`)"), "{held}");
+    let next = said("rotation_policy: {rotation_period_days: 30, next_rotation_at: 2099-01-01}");
+    assert!(next.contains("not replaced before 2099-01-01T00:00:00Z (`next_rotation_at`)"), "{next}");
+    // Times as far away as a secret may be old are kept, and no second more.
+    for (time, expected) in [("2027-03-01T00:00:00Z", true), ("2027-03-01T00:00:01Z", false)] {
+        let held = said(&format!("secret: {{max_age: 30d, until: {time}, deliver_to: [dir]}}"));
+        let next = said(&format!("rotation_policy: {{rotation_period_days: 30, next_rotation_at: {time}}}"));
+        assert_eq!((held.is_empty(), next.is_empty()), (expected, expected), "{held}{next}");
+    }
 }
 
 #[test]
@@ -258,8 +282,50 @@ fn a_rule_for_a_slug_is_not_escaped_by_writing_the_uuid() {
         standing("rules: {expiry-required: {workspaces: ['{ws-a,ws-b}', 'ws-p*']}}", by_uuid).len(),
         1
     );
+    // Another UUID beside the slug says nothing about this one.
     let both = "rules: {expiry-required: {workspaces: [ws-payments, 999f497a-2c51-4a7e-9d0b-51b6c1d0a9e2]}}";
-    assert_eq!(standing(both, by_uuid), [], "a rule that names both forms can tell");
+    assert_eq!(standing(both, by_uuid).len(), 1);
+    let by_slug = "{name: a, workspace_id: ws-other, scopes: [completions.write]}";
+    assert_eq!(standing(both, by_slug).len(), 1, "nor a slug about a UUID");
+    let findings = judged_at(&file(both, by_uuid), now());
+    assert!(findings[0].remedy.contains("both by slug, or both by UUID"), "{}", findings[0].remedy);
+    // In one form, names can be told apart.
+    let uuids = "rules: {expiry-required: {workspaces: [999f497a-2c51-4a7e-9d0b-51b6c1d0a9e2]}}";
+    assert_eq!(standing(uuids, by_uuid), []);
+    assert_eq!(standing("rules: {expiry-required: {workspaces: ['ws-p*']}}", by_slug), []);
+}
+
+#[test]
+fn a_rule_for_a_workspace_is_not_escaped_by_other_letters() {
+    let capitals =
+        "{name: a, workspace_id: 183F497A-2C51-4A7E-9D0B-51B6C1D0A9E2, scopes: [completions.write]}";
+    let rule = "rules: {expiry-required: {workspaces: [183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2]}}";
+    assert_eq!(standing(rule, capitals).len(), 1);
+    let small = "{name: a, workspace_id: 183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2, scopes: [completions.write]}";
+    let rule = "rules: {expiry-required: {workspaces: [183F497A-2C51-4A7E-9D0B-51B6C1D0A9E2]}}";
+    assert_eq!(standing(rule, small).len(), 1);
+}
+
+#[test]
+fn whoever_knows_both_names_of_a_workspace_judges_by_both() {
+    let known = |slug: &str| {
+        let id = WorkspaceId::new("183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2");
+        Workspaces::known(&BTreeMap::from([(slug.to_owned(), id)]))
+    };
+    let count = |policy: &str, key: &str, workspaces: &Workspaces| {
+        let text = file(&format!("rules: {{expiry-required: {{workspaces: [{policy}]}}}}"), key);
+        check(read(&text).desired.as_ref().unwrap(), workspaces, now()).len()
+    };
+    let by_uuid =
+        "{name: a, workspace_id: 183F497A-2c51-4a7e-9d0b-51b6c1d0a9e2, scopes: [completions.write]}";
+    let by_slug = "{name: a, workspace_id: ws-payments, scopes: [completions.write]}";
+    assert_eq!(count("ws-payments", by_uuid, &known("ws-payments")), 1);
+    assert_eq!(count("ws-payments", by_uuid, &known("ws-other")), 0);
+    assert_eq!(count("'ws-p*'", by_uuid, &known("ws-payments")), 1);
+    let uuid = "183f497a-2c51-4a7e-9d0b-51b6c1d0a9e2";
+    assert_eq!(count(uuid, by_slug, &known("ws-payments")), 1);
+    assert_eq!(count("999f497a-2c51-4a7e-9d0b-51b6c1d0a9e2", by_slug, &known("ws-payments")), 0);
+    assert_eq!(count(uuid, by_slug, &known("ws-other")), 1, "a slug that is not known may be anything");
 }
 
 #[test]
@@ -359,7 +425,7 @@ fn with_policy_file(policy: &str, root: &str) -> Loaded {
 
 fn standing_with(policy: &str, root: &str) -> Vec<(&'static str, Severity)> {
     let loaded = with_policy_file(policy, root);
-    let findings = check(loaded.desired.as_ref().unwrap(), now());
+    let findings = check(loaded.desired.as_ref().unwrap(), &Workspaces::default(), now());
     findings.into_iter().filter(Finding::stands).map(|finding| (finding.code, finding.severity)).collect()
 }
 

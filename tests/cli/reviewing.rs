@@ -388,6 +388,137 @@ fn a_check_sees_what_decides_which_key_is_meant() {
     assert_eq!(json["review"]["beside"][0]["fields"], json!(["id"]));
 }
 
+const UUID: &str = "b30b420b-910d-4811-b29a-cc1abf7037d0";
+
+/// What `validate` says of two states of the keys, with these options.
+fn checked(before: &str, after: &str, more: &[&str]) -> Ended {
+    let folder = Folder::new();
+    folder.write("before.yaml", &keys_file(before));
+    folder.write("keys.yaml", &keys_file(after));
+    folder.run(&[&["validate", "--base", "before.yaml"], more].concat())
+}
+
+/// Whether any denied risk refuses it, because only the live keys tell which key is meant.
+fn is_doubted(before: &str, after: &str, field: &str) -> Ended {
+    let deny = ["--deny-risk", "unlimited"];
+    let ended = checked(before, after, &deny).expect(4);
+    ended.says(&format!("unlimited cannot be ruled out, because by its {field} it may be another key"));
+    let ended = checked(before, after, &[]).expect(0);
+    ended.says(&format!("`{field}`"));
+    ended.says("depends on the live keys");
+    ended
+}
+
+#[test]
+fn a_live_key_is_not_made_new_by_writing_its_names_otherwise() {
+    let budget = |limit: u32, more: &str| {
+        format!("- {{scopes: [completions.write], usage_limits: {{credit_limit: {limit}}}, {more}}}\n")
+    };
+    let before = budget(500, "name: checkout, workspace_id: prod");
+    let loosened = |more: &str, field: &str| {
+        is_doubted(&before, &budget(5000, more), field).says("! limit-loosened");
+    };
+    loosened(&format!("name: checkout, workspace_id: {UUID}"), "workspace_id");
+    loosened(&format!("name: other, renamed_from: checkout, workspace_id: {UUID}"), "workspace_id");
+    loosened(&format!("name: checkout, workspace_id: prod, id: {UUID}"), "id");
+    // A pin is never a create: the key that bears it is there, and may have had nothing.
+    let pinned = budget(5000, &format!("name: checkout2, workspace_id: prod, id: {UUID}"));
+    let ended = is_doubted(&before, &pinned, "id");
+    ended.says("~ update");
+    ended.says("! gains-write");
+    let renamed = budget(5000, "name: checkout2, workspace_id: prod, renamed_from: spike");
+    is_doubted(&before, &renamed, "renamed_from");
+    let user = |user: &str, limit: u32| {
+        budget(limit, &format!("type: workspace-user, name: u, workspace_id: prod, user_id: {user}"))
+    };
+    is_doubted(&user("a@b.example", 5), &user(UUID, 50), "user_id").says("! limit-loosened");
+    // Other letters of the same name need no live key to be seen through.
+    let deny = ["--deny-risk", "limit-loosened"];
+    checked(&user("a@b.example", 5), &user("A@b.example", 50), &deny).expect(4).says("by its usage_limits");
+    let in_capitals = |limit, id: &str| budget(limit, &format!("name: c, workspace_id: {id}"));
+    let capitals = UUID.to_uppercase();
+    checked(&in_capitals(5, UUID), &in_capitals(50, &capitals), &deny).expect(4).says("by its usage_limits");
+}
+
+#[test]
+fn a_new_key_is_no_doubt_and_an_entry_that_deletes_what_no_base_mentions_is_told() {
+    let before = "- {name: checkout, workspace_id: prod, scopes: [completions.write]}\n";
+    let all = ["--deny-risk", "gains-read,gains-write,limit-loosened,limit-removed,expiry-removed,deleted"];
+    let more = |entry: &str| format!("{before}{entry}");
+    let new = more("- {name: fresh, workspace_id: prod, scopes: [completions.write]}\n");
+    checked(before, &new, &all).expect(0).says("1 create");
+    // The same name elsewhere is another key, as long as the former one has its entry.
+    let twin = more(&format!("- {{name: checkout, workspace_id: {UUID}, scopes: [completions.write]}}\n"));
+    checked(before, &twin, &all).expect(0).says("1 create");
+    let absent = more("- {name: spike, workspace_id: prod, absent: true}\n");
+    checked(before, &absent, &all).expect(4).says("prod/spike: deleted");
+    checked(&absent, &absent, &all).expect(0);
+}
+
+#[test]
+fn a_check_sees_where_secrets_are_to_go() {
+    let sinks =
+        "sinks: {dir: {file: 'secrets/{name}'}, evil: {file: 'evil/{name}'}, ids: {file: 'evil/{id}'}}\n";
+    let check = |before: &str, after: &str, code: i32| {
+        let folder = Folder::new();
+        let file = |secret: &str| {
+            let key = format!("- {{name: a, workspace_id: prod, scopes: [completions.write]{secret}}}\n");
+            keys_file(&key).replace("sinks: {dir: {file: \"secrets/{workspace}/{name}\"}}\n", sinks)
+        };
+        folder.write("before.yaml", &file(before));
+        folder.write("keys.yaml", &file(after));
+        folder.run(&["validate", "--base", "before.yaml"]).expect(0);
+        let deny = ["validate", "--base", "before.yaml", "--deny-risk", "delivers-elsewhere,secret-ends"];
+        folder.run(&deny).expect(code)
+    };
+    let dir = ", secret: {deliver_to: [dir]}";
+    for (before, after) in [
+        ("", ", secret: {deliver_to: [evil]}"),
+        (dir, ", secret: {deliver_to: [dir, ids]}"),
+        (dir, ", secret: {deliver_to: [dir, evil]}"),
+        (dir, ", secret: {deliver_to: [dir], first: rotate}"),
+    ] {
+        let ended = check(before, after, 4);
+        ended.says("prod/a: delivers-elsewhere, by its deliver_to");
+        ended.says("prod/a: secret-ends");
+    }
+    for (before, after) in [
+        (dir, dir),
+        (dir, ""),
+        (", secret: {deliver_to: [ids]}", ", secret: {deliver_to: [ids], verify: true}"),
+        (", secret: {deliver_to: [dir], first: rotate}", ", secret: {deliver_to: [dir], first: rotate}"),
+    ] {
+        check(before, after, 0);
+    }
+}
+
+#[test]
+fn a_key_that_replaces_another_one_is_told_with_the_end_of_the_former_one() {
+    let before = "- {name: b, workspace_id: prod, scopes: [completions.write]}\n";
+    let after =
+        format!("- {{name: b2, workspace_id: prod, scopes: [completions.write], replaces: {UUID}}}\n");
+    let ended = checked(before, &after, &[]).expect(0);
+    ended.says(&format!("it comes in the place of the key {UUID}, which is deleted in a later run"));
+    ended.says("! replaced, deleted");
+    ended.says("deleted by --prune or a `replaces` only: prod/b");
+    assert!(!ended.said().contains("- delete"), "{}", ended.said());
+    checked(before, &after, &["--deny-risk", "deleted"]).expect(4).says("prod/b2: deleted");
+    // Where the base knows the id, it knows the name.
+    let pinned = before.replace("name: b,", &format!("name: b, id: {UUID},"));
+    let ended = checked(&pinned, &after, &[]).expect(0);
+    ended.says(&format!("it comes in the place of `b` ({UUID})"));
+    assert!(!ended.said().contains("in no file any more"), "{}", ended.said());
+
+    let rehearsal = Rehearsal::of(&format!(
+        "- {{name: fresh, workspace_id: prod, scopes: [completions.write], replaces: {ALPHA}, secret: {{deliver_to: [dir]}}}}\n"
+    ));
+    let plan = rehearsal.run(&["plan"]).expect(0);
+    plan.says("it comes in the place of `alpha`");
+    plan.says("! replaced, deleted");
+    assert!(!plan.said().contains("another key of this name"), "{}", plan.said());
+    rehearsal.run(&["plan", "--deny-risk", "deleted"]).expect(4).says("prod/fresh: deleted");
+}
+
 #[test]
 fn a_tag_that_bears_the_name_of_the_base_is_not_taken_for_it() {
     let folder = Folder::new();

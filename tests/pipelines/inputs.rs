@@ -122,6 +122,60 @@ pub(crate) fn the_policy_that_judges_is_that_of_the_base() {
     assert_eq!(runner.got("policy"), "central");
 }
 
+pub(crate) fn a_policy_behind_a_link_or_a_submodule_judges_nothing() {
+    let runner = Runner::new(Program::StandIn);
+    let top = runner.checkout.path();
+    let judged = |base: &str, policy: &str, folder: &str, code: i32| {
+        runner.put("policy", "");
+        let inputs = [("command", "plan"), KEY, ("policy", policy), ("working-directory", folder)];
+        let job = runner.action(&[&inputs[..], &[("base-ref", base)]].concat()).expect(code);
+        assert_eq!(code == 64, job.log.contains("symbolic link or a submodule"), "{}", job.log);
+        runner.got("policy")
+    };
+    let commit = |what: &str| {
+        runner.git(&["add", "-A"]);
+        runner.git(&["commit", "-qm", what]);
+        runner.git(&["rev-parse", "HEAD"])
+    };
+    let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, top.join(name)).unwrap();
+
+    // A submodule of the base, and a link of the base: what is behind them is not in the base.
+    runner.git(&["init", "-q"]);
+    runner.file("keys/policy.yaml", "strict");
+    runner.file("shared/policy.yaml", "strict");
+    link("shared", "linked");
+    link("shared/policy.yaml", "policy.yaml");
+    let elsewhere = "0123456789012345678901234567890123456789";
+    runner.git(&["add", "-A"]);
+    runner.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{elsewhere},subm")]);
+    runner.git(&["commit", "-qm", "base"]);
+    let base = runner.git(&["rev-parse", "HEAD"]);
+    runner.file("subm/policy.yaml", "lax");
+    for policy in ["subm/policy.yaml", "linked/policy.yaml", "policy.yaml", "keys/../linked/policy.yaml"] {
+        assert_eq!(judged(&base, policy, "", 64), "", "{policy}");
+        let whole = top.join(policy).display().to_string();
+        assert_eq!(judged(&base, &whole, "", 64), "", "{whole}");
+    }
+    assert_eq!(judged(&base, "policy.yaml", "linked", 64), "", "the folder itself is behind the link");
+    assert_eq!(judged(&base, "shared/policy.yaml", "", 0), "strict");
+
+    // A pull request that puts a link where the base has a folder.
+    fs::remove_dir_all(top.join("keys")).unwrap();
+    runner.file("other/policy.yaml", "lax");
+    link("other", "keys");
+    commit("a pull request that helps itself");
+    assert_eq!(judged(&base, "keys/policy.yaml", "", 64), "");
+    assert_eq!(judged(&base, "policy.yaml", "keys", 64), "");
+    // A link from outside leads to the base's all the same, and another repository's checkout is as it is.
+    let beside = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(top.join("shared"), beside.path().join("in")).unwrap();
+    runner.file("shared/policy.yaml", "lax");
+    let through = beside.path().join("in/policy.yaml").display().to_string();
+    assert_eq!(judged(&base, &through, "", 0), "strict");
+    runner.file("central/policy.yaml", "central");
+    assert_eq!(judged(&base, "central/policy.yaml", "", 0), "central");
+}
+
 pub(crate) fn an_escrow_is_called_encrypted_only_if_no_secret_in_it_is_plain() {
     let age = r#"{"sealed": {"mask": "pk*****abc", "age": "-----BEGIN AGE ENCRYPTED FILE-----"}}"#;
     for (slots, state) in [

@@ -56,7 +56,10 @@ const TESTS: &[Test] = tests! {
         an_escrow_is_called_encrypted_only_if_no_secret_in_it_is_plain,
         every_exit_code_of_apply_is_the_job_s,
     ];
-    inputs, ["bash", "git", "jq"] => [the_policy_that_judges_is_that_of_the_base];
+    inputs, ["bash", "git", "jq"] => [
+        the_policy_that_judges_is_that_of_the_base,
+        a_policy_behind_a_link_or_a_submodule_judges_nothing,
+    ];
     keys, ["bash", "jq"] => [
         a_pull_request_has_one_comment_that_is_kept_up_to_date,
         what_others_wrote_is_left_alone_even_with_our_marker,

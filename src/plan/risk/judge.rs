@@ -13,7 +13,8 @@ use super::{At, Risk, RiskAt};
 use crate::diff::FieldChange;
 use crate::handoff::Why;
 use crate::model::{
-    Amount, Delivery, PeriodicReset, RateLimit, RateLimitType, RateLimitUnit, RotationPolicy, UsageLimits,
+    Amount, Delivery, PeriodicReset, RateLimit, RateLimitType, RateLimitUnit, RotationPeriod, RotationPolicy,
+    UsageLimits,
 };
 use crate::plan::{Action, Change, Reason, Request};
 use crate::scopes::{Privilege, privilege};
@@ -55,24 +56,30 @@ pub(super) fn of_change(change: &Change, now: Timestamp) -> Vec<RiskAt> {
         found.extend(risks.into_iter().map(|risk| RiskAt { risk, at: At::Field(field.field()) }));
     }
     found.extend(of_request(change));
-    found.extend(change.reason.as_ref().and_then(of_reason));
+    if let Some(reason) = &change.reason {
+        let (risks, at) = of_reason(reason);
+        found.extend(risks.iter().map(|risk| RiskAt { risk: *risk, at }));
+    }
     found
 }
 
-fn of_reason(reason: &Reason) -> Option<RiskAt> {
+fn of_reason(reason: &Reason) -> (&'static [Risk], At) {
     match reason {
-        Reason::UsageResetDue { .. } => Some(RiskAt { risk: Risk::LimitLoosened, at: At::Usage }),
+        Reason::UsageResetDue { .. } => (&[Risk::LimitLoosened], At::Usage),
         // Nobody has the secret of a key that was being created when its run stopped.
-        Reason::Rotation(Why::Unfinished) => None,
+        Reason::Rotation(Why::Unfinished) => (&[], At::Transition),
         Reason::Rotation(
             Why::ChangedOutside | Why::NewSink | Why::Due(_) | Why::TooOld | Why::First | Why::Asked,
-        ) => Some(RiskAt { risk: Risk::SecretEnds, at: At::Transition }),
-        Reason::Replaces { .. } => Some(RiskAt { risk: Risk::Replaced, at: At::Key }),
+        ) => (&[Risk::SecretEnds], At::Transition),
+        // Whoever lets the new key be made has agreed to the end of the former one, in a later run.
+        Reason::Replaces { .. } => (&[Risk::Replaced, Risk::Deleted], At::Key),
         Reason::DeclaredAbsent | Reason::Pruned { .. } | Reason::Replaced { .. } => {
-            Some(RiskAt { risk: Risk::Deleted, at: At::Key })
+            (&[Risk::Deleted], At::Key)
         }
         // Nobody has ever had the secret of a left-over key.
-        Reason::LeftOver | Reason::Unfinished { .. } | Reason::RenamedOutside | Reason::Accepted => None,
+        Reason::LeftOver | Reason::Unfinished { .. } | Reason::RenamedOutside | Reason::Accepted => {
+            (&[], At::Key)
+        }
     }
 }
 
@@ -106,7 +113,13 @@ fn of_new(field: &FieldChange) -> Vec<Risk> {
                 Vec::new()
             }
         }
-        FieldChange::RotationPolicy { before, after } => rotation_policy(before.as_ref(), after.as_ref()),
+        FieldChange::RotationPolicy { before: _, after } => {
+            if after.is_some() {
+                vec![Risk::SecretEnds]
+            } else {
+                Vec::new()
+            }
+        }
         FieldChange::Name { .. }
         | FieldChange::Description { .. }
         | FieldChange::UsageLimits { .. }
@@ -135,11 +148,20 @@ fn of_field(field: &FieldChange, now: Timestamp) -> Vec<Risk> {
             }
         }
         FieldChange::ExpiresAt { before, after } => expiry(*before, *after, now).into_iter().collect(),
-        FieldChange::RotationPolicy { before, after } => rotation_policy(before.as_ref(), after.as_ref()),
+        FieldChange::RotationPolicy { before, after } => {
+            rotation_policy(before.as_ref(), after.as_ref(), now)
+        }
+        // What a config holds is not seen, so another one cannot be compared with it.
+        FieldChange::ConfigId { before, after: _, written: _ } => {
+            if before.is_some() {
+                vec![Risk::LimitLoosened]
+            } else {
+                Vec::new()
+            }
+        }
         FieldChange::Name { before: _, after: _ }
         | FieldChange::Description { before: _, after: _ }
         | FieldChange::Metadata { before: _, after: _ }
-        | FieldChange::ConfigId { before: _, after: _, written: _ }
         | FieldChange::AlertEmails { before: _, after: _ }
         | FieldChange::Mark { before: _, after: _ } => Vec::new(),
     }
@@ -214,27 +236,49 @@ fn usage_limits(before: Option<&UsageLimits>, after: Option<&UsageLimits>) -> Op
     loosened.then_some(Risk::LimitLoosened)
 }
 
-/// The shortest and the longest time in days after which a budget starts anew; none for never. A word that
-/// this version does not know could be any time.
-fn period(limits: &UsageLimits) -> Option<(u32, u32)> {
+/// The shortest and the longest time in days after which something is done again.
+type Period = (u32, u32);
+
+const WEEK: Period = (7, 7);
+const MONTH: Period = (28, 31);
+/// A word that this version does not know.
+const ANY_TIME: Period = (0, u32::MAX);
+
+/// After which a budget starts anew; none for never.
+fn reset_period(limits: &UsageLimits) -> Option<Period> {
     match (&limits.periodic_reset, limits.periodic_reset_days) {
-        (Some(PeriodicReset::Weekly), _) => Some((7, 7)),
-        (Some(PeriodicReset::Monthly), _) => Some((28, 31)),
-        (Some(PeriodicReset::Other(_)), _) => Some((0, u32::MAX)),
+        (Some(PeriodicReset::Weekly), _) => Some(WEEK),
+        (Some(PeriodicReset::Monthly), _) => Some(MONTH),
+        (Some(PeriodicReset::Other(_)), _) => Some(ANY_TIME),
         (None, Some(days)) => Some((days, days)),
         (None, None) => None,
+    }
+}
+
+/// After which Portkey replaces a secret; none for at most once.
+fn rotation_period(policy: &RotationPolicy) -> Option<Period> {
+    match (&policy.rotation_period, policy.rotation_period_days) {
+        (Some(RotationPeriod::Weekly), _) => Some(WEEK),
+        (Some(RotationPeriod::Monthly), _) => Some(MONTH),
+        (Some(RotationPeriod::Other(_)), _) => Some(ANY_TIME),
+        (None, Some(days)) => Some((days, days)),
+        (None, None) => None,
+    }
+}
+
+/// Whether something that is done again may be so sooner, where the two do not say the same.
+fn comes_sooner(before: Option<Period>, after: Option<Period>) -> bool {
+    match (before, after) {
+        (_, None) => false,
+        (None, Some(_)) => true,
+        (Some((_, longest)), Some((shortest, _))) => shortest < longest,
     }
 }
 
 fn resets_sooner(before: &UsageLimits, after: &UsageLimits) -> bool {
     let same = before.periodic_reset == after.periodic_reset
         && before.periodic_reset_days == after.periodic_reset_days;
-    match (period(before), period(after)) {
-        _ if same => false,
-        (_, None) => false,
-        (None, Some(_)) => true,
-        (Some((_, longest)), Some((shortest, _))) => shortest < longest,
-    }
+    !same && comes_sooner(reset_period(before), reset_period(after))
 }
 
 fn expiry(before: Option<Timestamp>, after: Option<Timestamp>, now: Timestamp) -> Option<Risk> {
@@ -250,14 +294,32 @@ fn expiry(before: Option<Timestamp>, after: Option<Timestamp>, now: Timestamp) -
 }
 
 /// Portkey's own schedule delivers the new secrets to nobody, so it ends the one that is used: where there was
-/// none before, or where less time is left to notice.
-fn rotation_policy(before: Option<&RotationPolicy>, after: Option<&RotationPolicy>) -> Vec<Risk> {
+/// none before, where it comes sooner, or where less time is left to notice.
+fn rotation_policy(
+    before: Option<&RotationPolicy>,
+    after: Option<&RotationPolicy>,
+    now: Timestamp,
+) -> Vec<Risk> {
     let ends = match (before, after) {
         (_, None) => false,
         (None, Some(_)) => true,
-        (Some(before), Some(after)) => transition(after) < transition(before),
+        (Some(before), Some(after)) => {
+            transition(after) < transition(before) || rotates_sooner(before, after, now)
+        }
     };
     if ends { vec![Risk::SecretEnds] } else { Vec::new() }
+}
+
+fn rotates_sooner(before: &RotationPolicy, after: &RotationPolicy, now: Timestamp) -> bool {
+    let same = before.rotation_period == after.rotation_period
+        && before.rotation_period_days == after.rotation_period_days;
+    // Without a date, the next rotation is a whole period away at most.
+    let at_the_latest = |(_, longest): Period| {
+        now.checked_add(SignedDuration::from_hours(i64::from(longest) * 24)).unwrap_or(Timestamp::MAX)
+    };
+    let due = before.next_rotation_at.or_else(|| rotation_period(before).map(at_the_latest));
+    let date_is_sooner = after.next_rotation_at.is_some_and(|next| due.is_none_or(|due| next < due));
+    date_is_sooner || !same && comes_sooner(rotation_period(before), rotation_period(after))
 }
 
 fn transition(policy: &RotationPolicy) -> SignedDuration {

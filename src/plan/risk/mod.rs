@@ -101,7 +101,7 @@ impl Risk {
             }
             Self::LimitLoosened => {
                 "A budget or rate limit gets higher or starts anew sooner, its alert comes later, its usage is set \
-                 to 0, or requests may leave the bound config."
+                 to 0, requests may leave the bound config, or it is no longer the one that is bound."
             }
             Self::LimitRemoved => "A budget or rate limit that held is gone.",
             Self::Unlimited => {
@@ -110,17 +110,19 @@ impl Risk {
             Self::ExpiryExtended => "A key that ends works until a later date.",
             Self::ExpiryRemoved => "A key that ends no longer does.",
             Self::SecretEnds => {
-                "A secret that works now stops working: it is replaced, Portkey is to replace it on a schedule, or \
-                 the key ends at once."
+                "A secret that works now stops working: it is replaced, Portkey is to replace it on a schedule or \
+                 sooner than on the former one, or the key ends at once."
             }
             Self::DeliversElsewhere => {
                 "A live key's new secret goes to a sink that, as far as its mark says, has not had this key's secret."
             }
             Self::Replaced => {
-                "A key is created while another one of its name is deleted: new id, new secret, usage from 0."
+                "A key is created while another one of its name is deleted, or in the place of another one (`replaces`): \
+                 new id, new secret, usage from 0."
             }
             Self::Deleted => {
-                "A key is deleted, with its secret and its usage history; that cannot be undone."
+                "A key is deleted, or is to be once the key that replaces it is delivered, with its secret and its usage \
+                 history; that cannot be undone."
             }
         }
     }

@@ -10,8 +10,8 @@ use super::*;
 use crate::diff::FieldChange;
 use crate::handoff::Why;
 use crate::model::{
-    Amount, Delivery, KeyAddress, KeyCreate, KeyId, KeyKind, KeyUpdate, Mark, PeriodicReset, RateLimit,
-    RateLimitType, RateLimitUnit, RotationPeriod, RotationPolicy, Target, UsageLimits, UsageType,
+    Amount, ConfigId, Delivery, KeyAddress, KeyCreate, KeyId, KeyKind, KeyUpdate, Mark, PeriodicReset,
+    RateLimit, RateLimitType, RateLimitUnit, RotationPeriod, RotationPolicy, Target, UsageLimits, UsageType,
 };
 use crate::plan::{Action, Causes, Change, Commit, KeySnapshot, Reason, Request};
 
@@ -302,6 +302,17 @@ fn requests_that_may_leave_the_bound_config_are_loosened() {
 }
 
 #[test]
+fn a_config_that_is_no_longer_bound_counts_as_loosened_and_one_that_comes_does_not() {
+    let change = |before: Option<&str>, after: Option<&str>| {
+        let (before, after) = (before.map(ConfigId::new), after.map(ConfigId::new));
+        update(vec![FieldChange::ConfigId { before, after, written: None }])
+    };
+    check(change(Some("a"), None), &["config_id limit-loosened"]);
+    check(change(Some("a"), Some("b")), &["config_id limit-loosened"]);
+    check(change(None, Some("b")), &[]);
+}
+
+#[test]
 fn an_expiry_is_extended_or_removed_or_ends_the_secret_at_once() {
     let (soon, late) = (Some("2026-12-01T00:00:00Z"), Some("2027-12-01T00:00:00Z"));
     check(expires(soon, late), &["expires_at expiry-extended"]);
@@ -344,6 +355,34 @@ fn a_schedule_of_portkeys_own_ends_secrets_unseen() {
     check(change(Some(policy(None)), Some(policy(Some(86_400_000)))), &[]);
     check(change(Some(policy(None)), None), &[]);
     check(create(vec![FieldChange::RotationPolicy { before: None, after: Some(policy(None)) }]), ends);
+}
+
+#[test]
+fn a_schedule_that_replaces_secrets_sooner_ends_them() {
+    let monthly =
+        RotationPolicy { rotation_period: Some(RotationPeriod::Monthly), ..RotationPolicy::default() };
+    let every = |days| RotationPolicy { rotation_period_days: Some(days), ..RotationPolicy::default() };
+    let next = |date: &str, policy: &RotationPolicy| RotationPolicy {
+        next_rotation_at: Some(at(date)),
+        ..policy.clone()
+    };
+    let change = |before: &RotationPolicy, after: &RotationPolicy| {
+        let (before, after) = (Some(before.clone()), Some(after.clone()));
+        update(vec![FieldChange::RotationPolicy { before, after }])
+    };
+    let ends = &["rotation_policy secret-ends"];
+    check(change(&monthly, &every(1)), ends);
+    check(change(&monthly, &every(30)), ends);
+    check(change(&monthly, &every(31)), &[]);
+    check(change(&every(7), &monthly), &[]);
+    let (soon, late) = ("2026-12-01T00:00:00Z", "2027-12-01T00:00:00Z");
+    check(change(&next(late, &monthly), &next(soon, &monthly)), ends);
+    check(change(&next(soon, &monthly), &next(late, &monthly)), &[]);
+    check(change(&next(soon, &monthly), &monthly), &[]);
+    // Where no date is known, a period is the latest.
+    check(change(&monthly, &next(soon, &monthly)), ends);
+    check(change(&monthly, &next(late, &monthly)), &[]);
+    check(change(&RotationPolicy::default(), &next(late, &monthly)), ends);
 }
 
 #[test]

@@ -212,7 +212,8 @@ impl Entry {
             entry.body.push(Line::Field(field));
         }
         entry.add_reason(change);
-        if change.action == Action::Create && !risks(change, At::Key).is_empty() {
+        let is_told = matches!(change.reason, Some(Reason::Replaces { .. }));
+        if change.action == Action::Create && !is_told && !risks(change, At::Key).is_empty() {
             entry.body.push(Line::Warning(REPLACED.to_owned(), risks(change, At::Key)));
         }
         if change.running_key {

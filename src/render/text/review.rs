@@ -5,7 +5,7 @@ use std::path::Path;
 use super::errors::explained;
 use super::plan::{address, counts_of, entries, risks_of};
 use super::{Extent, Mode, PlanContext, ReviewContext};
-use crate::plan::{Beside, Review};
+use crate::plan::{Beside, Change, Reason, Review};
 use crate::render::layout::{Role, pad, paragraph};
 use crate::render::words::{self, choose, count};
 use crate::render::{Style, escape};
@@ -44,9 +44,14 @@ pub(super) fn draw(review: &Review, context: &ReviewContext<'_>, style: &Style) 
     if !dropped.is_empty() {
         let names: Vec<String> = dropped.iter().map(address).collect();
         let are = choose(dropped.len(), "is", "are");
+        // A key that is replaced goes by its id, and no file need know whose that is.
+        let replaces = |change: &Change| {
+            matches!(change.reason, Some(Reason::Replaces { .. } | Reason::Replaced { .. }))
+        };
+        let by = if changes.iter().any(replaces) { "--prune or a `replaces`" } else { "--prune" };
         rows.push((
             count(dropped.len(), "key"),
-            format!("{are} in no file any more, and deleted by --prune only: {}", names.join(", ")),
+            format!("{are} in no file any more, and deleted by {by} only: {}", names.join(", ")),
         ));
     }
     for Beside { address: whose, place: _, fields } in beside {

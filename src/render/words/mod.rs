@@ -135,8 +135,10 @@ pub(super) fn reason(reason: &Reason) -> (&'static str, String) {
         Reason::Replaces { id, name } => (
             "replaces",
             format!(
-                "it comes in the place of `{name}` ({id}), which is deleted in a later run: new id, new secret, \
-                 and the usage so far stays with the former key"
+                "it comes in the place of {}, which is deleted in a later run: new id, new secret, \
+                 and the usage so far stays with the former key",
+                // Files that are compared with files need not know its name.
+                if name.is_empty() { format!("the key {id}") } else { format!("`{name}` ({id})") }
             ),
         ),
         Reason::Replaced { by } if by.as_str().is_empty() => (

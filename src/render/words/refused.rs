@@ -108,6 +108,10 @@ pub(in crate::render) fn refusal(refusal: &Refusal) -> Explained {
 fn denied_risk(denied: &DeniedRisk) -> String {
     let DeniedRisk { address, risk, at } = denied;
     match at.field() {
+        // What says which key is meant makes no risk by itself.
+        Some(field @ ("id" | "workspace_id" | "user_id" | "renamed_from")) => {
+            format!("{address}: {risk} cannot be ruled out, because by its {field} it may be another key")
+        }
         Some(field) => format!("{address}: {risk}, by its {field}"),
         None => format!("{address}: {risk}"),
     }
