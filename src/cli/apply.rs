@@ -1,17 +1,19 @@
 //! `apply`: plan, ask, do, verify, report.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
 
 use crate::api::Gateway;
 use crate::apply::{ApplyOptions, Stop, apply};
 use crate::desired::{Desired, Need};
 use crate::handoff::Why;
-use crate::model::Target;
+use crate::model::{Escrowed, Target};
 use crate::plan::{Asked, Plan, hold_against};
 use crate::render::text::{EventLayout, Mode};
 use crate::render::{self, json::lines};
@@ -31,6 +33,9 @@ use super::{named, planning, saved, validate};
 
 /// A `Date` counts whole seconds, and may be as late as its way here.
 const SETTLE_WITHIN: Duration = Duration::from_secs(2);
+
+/// So many of the keys that are waited for are named.
+const NAMED: usize = 3;
 
 /// `apply`, with a saved plan or without.
 pub(super) async fn run_saved(
@@ -108,25 +113,97 @@ pub(super) async fn run(
     result
 }
 
+/// One round after the other, as long as something waits that is to be waited for. Each plans all of it anew, so what
+/// the last one came to is what all came to, but for what has been changed by then.
 async fn run_with(
+    global: &GlobalArgs,
+    args: &ApplyArgs,
+    grounds: &Grounds<'_>,
+    output: &Output,
+    files: (&Desired, Option<&Desired>),
+    session: &Session,
+) -> Result<Exit, CommandError> {
+    let mut has_changed = false;
+    loop {
+        let Round { exit, changed, waits } = match round(global, args, grounds, output, files, session).await
+        {
+            Ok(round) => round,
+            Err(error) if has_changed => return Err(error.exit(Exit::Partial)),
+            Err(error) => return Err(error),
+        };
+        has_changed |= changed;
+        let partly = |exit| if has_changed && exit != Exit::Done { Exit::Partial } else { exit };
+        let Some(Waits { until, left, keys }) = waits else { return Ok(partly(exit)) };
+        output.talk(&format!("waiting until {until} for {}\n", render::escape(&keys)));
+        tokio::select! {
+            () = tokio::time::sleep(left + Duration::from_secs(1)) => {}
+            () = interrupt() => {
+                output.complain("interrupted; what waits is left for another run\n");
+                return Ok(partly(Exit::Interrupted));
+            }
+        }
+    }
+}
+
+/// What one round came to.
+struct Round {
+    exit: Exit,
+    /// Whether anything was or may have been changed.
+    changed: bool,
+    /// What the next round is for.
+    waits: Option<Waits>,
+}
+
+impl Round {
+    fn unchanged(exit: Exit, waits: Option<Waits>) -> Self {
+        Self { exit, changed: false, waits }
+    }
+}
+
+/// What is to be waited for.
+struct Waits {
+    until: Timestamp,
+    left: Duration,
+    keys: String,
+}
+
+impl Waits {
+    /// The first that is due, and all that wait.
+    fn of(plan: &Plan) -> Option<Self> {
+        let held = plan.held_back();
+        let until = held.first()?.until?;
+        let keys: BTreeSet<String> = held.iter().map(|waiting| waiting.address.to_string()).collect();
+        let named: Vec<String> = keys.iter().take(NAMED).cloned().collect();
+        let rest = keys.len() - named.len();
+        Some(Self {
+            until,
+            left: Duration::try_from(until.duration_since(plan.now)).unwrap_or_default(),
+            keys: named.join(", ") + &if rest > 0 { format!(" and {rest} more") } else { String::new() },
+        })
+    }
+}
+
+/// Plans, and does what can be done now. The lock is held no longer than that.
+async fn round(
     global: &GlobalArgs,
     args: &ApplyArgs,
     grounds: &Grounds<'_>,
     output: &Output,
     (desired, base): (&Desired, Option<&Desired>),
     session: &Session,
-) -> Result<Exit, CommandError> {
+) -> Result<Round, CommandError> {
     let format = args.format;
     planning::work_folder(global)?;
     // Before the plan: what an earlier run left is looked at, and finished, by one run at a time.
     let _lock = WorkLock::take(&global.work_dir).map_err(lock_failed)?;
     Escrow::at(&global.work_dir).sweep();
     let mut plan = planning::make(global, &args.planning, grounds.purpose(), desired, base, session).await?;
-    while let Some(until) = plan.waits_until().filter(|_| args.wait) {
-        let left = Duration::try_from(until.duration_since(plan.now)).unwrap_or_default();
-        output.talk(&format!("waiting until {until}\n"));
-        tokio::time::sleep(left + Duration::from_secs(1)).await;
-        plan = planning::make(global, &args.planning, grounds.purpose(), desired, base, session).await?;
+    let waits = Waits::of(&plan).filter(|_| args.wait);
+    // One approval is of one plan, one document is about one, and what is asked for by name is one thing.
+    let is_one =
+        !matches!(grounds, Grounds::Now(None)) || args.expect_plan.is_some() || format == ApplyFormat::Json;
+    if waits.is_some() && is_one {
+        return Ok(Round::unchanged(Exit::Done, waits));
     }
     if format == ApplyFormat::Jsonl {
         output.data(&lines::plan(&plan));
@@ -157,7 +234,7 @@ async fn run_with(
             ApplyFormat::Json => output.data(&render::json::plan(&plan)),
             ApplyFormat::Jsonl => output.data(&lines::refused(&plan, Exit::Refused.code())),
         }
-        return Ok(Exit::Refused);
+        return Ok(Round::unchanged(Exit::Refused, waits.filter(|_| plan.refusals.is_empty())));
     }
     match grounds {
         Grounds::Saved(_) => {}
@@ -181,7 +258,9 @@ async fn run_with(
     let progress = Progress::new(&plan, output, format);
     let journal = Arc::new(Journal::at(&global.work_dir, run_id()));
     let escrow = planning::escrow(global, &args.planning, desired)?;
-    if escrow.slots().is_empty()
+    let slots = escrow.slots();
+    say_what_is_finished(&plan, &slots, output);
+    if slots.is_empty()
         && let Err(error) = journal.tidy()
     {
         tracing::warn!(%error, "the journal could not be put aside");
@@ -195,24 +274,40 @@ async fn run_with(
     progress.finish();
 
     let exit = exit(&plan, &report);
+    tell(&report, &plan, exit, format, desired, output);
+    let waits = waits.filter(|_| !report.interrupted);
+    Ok(Round { exit, changed: report.may_have_changed(), waits })
+}
+
+/// What an earlier run had done but for emptying the escrow, which this one does.
+fn say_what_is_finished(plan: &Plan, slots: &[Escrowed], output: &Output) {
+    for left in slots.iter().filter(|slot| plan.settled.contains(&slot.nonce)) {
+        output.talk(&format!(
+            "an earlier run delivered the secret of {} and ended before it was done; its copy in the escrow is deleted now\n",
+            render::escape(&left.address)
+        ));
+    }
+}
+
+/// What was done, in the format.
+fn tell(report: &Report, plan: &Plan, exit: Exit, format: ApplyFormat, desired: &Desired, output: &Output) {
     match format {
-        ApplyFormat::Json => output.data(&render::json::report(&report, &plan, exit.code())),
+        ApplyFormat::Json => output.data(&render::json::report(report, plan, exit.code())),
         ApplyFormat::Jsonl => {
-            output.data(&lines::verified(&report));
-            output.data(&lines::report(&report, &plan, exit.code()));
+            output.data(&lines::verified(report));
+            output.data(&lines::report(report, plan, exit.code()));
         }
         ApplyFormat::Text if plan.changes.is_empty() => {}
         ApplyFormat::Text => {
             output.data(&render::text::report(
-                &report,
-                &plan,
+                report,
+                plan,
                 Some(exit.code()),
                 desired.sink_folder(),
                 &output.stdout,
             ));
         }
     }
-    Ok(exit)
 }
 
 /// The plan, for people.
@@ -310,7 +405,7 @@ fn leaves_plain_files(plan: &Plan) -> bool {
 
 /// Names this run in the journal.
 fn run_id() -> String {
-    format!("{}-{}", jiff::Timestamp::now().as_second(), std::process::id())
+    format!("{}-{}", Timestamp::now().as_second(), std::process::id())
 }
 
 /// Where new secrets are tried.

@@ -303,7 +303,8 @@ pub(super) struct ApplyArgs<P: Args = PlanningArgs> {
     /// Apply only if the plan is the one with this digest; does not ask
     #[arg(long, value_name = "DIGEST", value_parser = digest)]
     pub(super) expect_plan: Option<String>,
-    /// Sit out what the plan waits for, such as a transition, before anything is done
+    /// Do what can be done, sit out what the plan waits for, such as a transition, and do the rest; with a saved plan,
+    /// --expect-plan or --format json, and for keys that are named, nothing is done before
     #[arg(long)]
     pub(super) wait: bool,
     /// Keys that are changed side by side

@@ -176,7 +176,7 @@ fn a_rotation_that_the_plan_said_would_wait_waits_for_a_later_plan_and_the_field
     let moved = hold_against(&reviewed, &mut now, &[]);
     assert_eq!((told(&moved), moved.same, moved.is_other()), (vec![], 1, false));
     assert_eq!(lines(&now)[0], update);
-    assert_eq!((now.waiting.len(), now.waits_until()), (1, None));
+    assert_eq!((now.waiting.len(), now.held_back().len()), (1, 0));
 }
 
 #[test]

@@ -447,11 +447,15 @@ impl Plan {
         writes
     }
 
-    /// When the first thing is due that a transition or an earlier request holds back.
-    pub fn waits_until(&self) -> Option<Timestamp> {
-        let held_back =
-            self.waiting.iter().filter(|waiting| waiting.why.is_some() || waiting.action == Action::Create);
-        held_back.filter_map(|waiting| waiting.until).filter(|until| *until > self.now).min()
+    /// What a transition or an earlier request holds back, the first first.
+    pub fn held_back(&self) -> Vec<&Waiting> {
+        let is_held = |waiting: &&Waiting| {
+            (waiting.why.is_some() || waiting.action == Action::Create)
+                && waiting.until.is_some_and(|until| until > self.now)
+        };
+        let mut held: Vec<&Waiting> = self.waiting.iter().filter(is_held).collect();
+        held.sort_by_key(|waiting| waiting.until);
+        held
     }
 
     /// Whether apply would refuse, or a person must act first.

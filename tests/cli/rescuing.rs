@@ -50,6 +50,28 @@ fn a_sink_that_fails_keeps_the_secret_from_no_other_sink_and_is_tried_again_alon
 }
 
 #[test]
+fn what_an_earlier_run_had_still_to_empty_is_emptied_and_said() {
+    let rehearsal = with_store("");
+    rehearsal.run(&APPLY).expect(3);
+    let slots = rehearsal.folder.held();
+    let [slot] = slots.as_slice() else { panic!("{slots:?}") };
+    let content = rehearsal.folder.read(slot);
+    script(&rehearsal, "cat > got");
+    rehearsal.run(&APPLY).expect(0);
+    assert_eq!(rehearsal.folder.escrow(), Vec::<String>::new());
+
+    // As a run leaves it that ends between the commit and this.
+    rehearsal.folder.write(slot, &content);
+    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    fs::set_permissions(rehearsal.folder.join(slot), permissions).unwrap();
+    rehearsal.forget_requests();
+    let ended = rehearsal.run(&APPLY).expect(0);
+    ended.says("an earlier run delivered the secret of prod/fresh and ended before it was done");
+    assert_eq!(rehearsal.folder.escrow(), Vec::<String>::new());
+    assert!(rehearsal.writes().is_empty());
+}
+
+#[test]
 fn what_an_earlier_run_delivered_is_not_said_to_be_delivered_again() {
     let rehearsal = with_store("");
     let file = rehearsal.folder.read("keys.yaml");

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::harness::{FRESH, Rehearsal};
+use crate::harness::{FRESH, Rehearsal, Underway};
 use crate::switches::switches;
 
 const KEY: &str =
@@ -397,6 +397,60 @@ fn a_create_whose_recovery_is_lost_too_waits_for_the_transition_of_that() {
     ended.says("run this again after");
     ended.says("nobody has its secret");
     waits_for_its_transition(&rehearsal);
+}
+
+/// A key that is due when its transition is over, in some seconds, and another one that can be made at once.
+fn due_soon() -> Rehearsal {
+    let rehearsal = delivered();
+    rehearsal.run(&["rotate", "fresh", "--yes"]).expect(0);
+    rehearsal.advance("10s");
+    now_says(&rehearsal, &format!("rotate_after: {}", rehearsal.time()));
+    let file = rehearsal.folder.read("keys.yaml");
+    rehearsal.folder.write("keys.yaml", &format!("{file}{}", KEY.replace("fresh", "other")));
+    rehearsal.forget_requests();
+    rehearsal.advance("1775s");
+    rehearsal
+}
+
+#[test]
+fn wait_does_at_once_what_need_not_wait_and_lets_go_of_the_lock() {
+    let rehearsal = due_soon();
+    let before = rehearsal.folder.read(FRESH);
+    let waiting = Underway::start(rehearsal.command(&["apply", "--yes", "--wait", "--format", "jsonl"]));
+    rehearsal.wait_until("the other key is made", |rehearsal| !rehearsal.named("other").is_empty());
+    rehearsal.wait_until("the lock is free", |rehearsal| {
+        rehearsal.run(&["apply", "--yes", "--target", "other"]).code == 0
+    });
+    let ended = waiting.wait().expect(0);
+    ended.says("for prod/fresh");
+    assert_ne!(rehearsal.folder.read(FRESH), before);
+    assert_eq!(rotations(&rehearsal), 1);
+    let lines: Vec<serde_json::Value> =
+        ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let rounds = |event: &str| lines.iter().filter(|line| line["type"] == event).count();
+    assert_eq!((rounds("plan"), rounds("report")), (2, 2), "{}", ended.stdout);
+    rehearsal.converges();
+}
+
+#[test]
+fn what_is_told_in_one_document_waits_as_a_whole() {
+    let rehearsal = due_soon();
+    let ended = rehearsal.run(&["apply", "--yes", "--wait", "--format", "json"]).expect(0);
+    assert!(ended.stderr.contains("waiting until"), "{}", ended.stderr);
+    assert_eq!(ended.json()["changes"].as_array().unwrap().len(), 2);
+    rehearsal.converges();
+}
+
+#[test]
+fn what_was_done_before_a_wait_is_not_denied_by_how_the_rest_ends() {
+    let rehearsal = due_soon();
+    let waiting = Underway::start(rehearsal.command(&["apply", "--yes", "--wait"]));
+    rehearsal.wait_until("the other key is made", |rehearsal| !rehearsal.named("other").is_empty());
+    rehearsal.wait_until("the lock is free", |rehearsal| {
+        rehearsal.run(&["apply", "--yes", "--target", "other"]).code == 0
+    });
+    rehearsal.fault(json!({"method": "GET", "times": "always", "then": {"status": 403}}));
+    waiting.wait().expect(3);
 }
 
 #[test]
