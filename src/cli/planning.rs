@@ -61,7 +61,7 @@ pub(super) async fn run(global: &GlobalArgs, args: &PlanArgs, output: &Output) -
         scope_sets,
         files: &files,
         root: &validate::root_name(global),
-        next_command: Some(next),
+        next_command: (!plan.is_hypothetical()).then_some(next),
         mode: Mode::Preview,
         folder: desired.sink_folder(),
         extent: extent(&args.planning, None),

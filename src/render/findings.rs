@@ -13,6 +13,9 @@ use crate::plan::{Beside, Change, Plan, Review, Risk};
 /// Of a remark that the effect of a field depends on the live keys.
 pub(super) const BESIDE: &str = "depends-on-live-keys";
 
+/// Of a plan that is not of now.
+pub(super) const MOMENT: &str = "another-moment";
+
 /// How loud a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Level {
@@ -33,7 +36,7 @@ pub(super) struct Finding {
 
 /// One thing to look at.
 pub(super) struct Point {
-    /// A word that `explain` knows, or [`BESIDE`].
+    /// A word that `explain` knows, [`BESIDE`] or [`MOMENT`].
     pub(super) code: &'static str,
     pub(super) level: Level,
     /// The field that it is about, or nothing for the key as a whole.
@@ -58,8 +61,18 @@ impl Finding {
     }
 }
 
-/// Refusals, what is blocked, and what is risky.
+/// That the plan is of another moment, refusals, what is blocked, and what is risky.
 pub(super) fn of_plan(plan: &Plan, context: &PlanContext<'_>) -> Vec<Finding> {
+    let moment = words::moment(plan).map(|moment| Finding {
+        place: None,
+        title: "another moment".to_owned(),
+        points: vec![Point {
+            code: MOMENT,
+            level: Level::Notice,
+            field: "",
+            lines: vec![escape(&moment), words::NOT_TO_APPLY.to_owned()],
+        }],
+    });
     let refused = plan
         .refusals
         .iter()
@@ -68,7 +81,7 @@ pub(super) fn of_plan(plan: &Plan, context: &PlanContext<'_>) -> Vec<Finding> {
         let title = format!("blocked {}", blocked.address);
         Finding::explained(&title, blocked.place.as_ref(), Level::Warning, &words::blocked(blocked))
     });
-    refused.chain(blocked).chain(risky(&plan.changes, context)).collect()
+    moment.into_iter().chain(refused).chain(blocked).chain(risky(&plan.changes, context)).collect()
 }
 
 /// The same of what the files change since their base, and what only the live keys can tell.

@@ -35,6 +35,7 @@ pub(super) fn plans() -> Vec<(&'static str, Plan)> {
         ("waiting", Plan { waiting: vec![waiting("ws-a/soon", 7)], ..of(vec![reset("ws-a/now", 3)]) }),
         ("prunable", Plan { unmentioned: vec![unmentioned("ws-a/left", true)], ..empty_plan() }),
         ("hostile", evil_plan()),
+        ("another-moment", Plan { now: time("2026-12-17T10:04:31Z"), ..of(drift()) }),
     ]
 }
 
@@ -171,6 +172,22 @@ fn a_dozen_plans_look_like_this_in_every_format() {
     for (name, plan) in plans() {
         for (format, text) in formats_of_plan(&plan) {
             golden(&format!("plan-{name}.{format}"), &text);
+        }
+    }
+}
+
+#[test]
+fn a_plan_of_another_moment_says_so_in_every_format_and_is_offered_in_none() {
+    let (_, plan) = plans().into_iter().find(|(name, _)| *name == "another-moment").unwrap();
+    for (format, text) in formats_of_plan(&plan) {
+        if format == "json" {
+            // Programs compare `now` with `read_at`.
+            continue;
+        }
+        assert!(text.contains("as of 2026-12-17T10:04:31Z, in 25 days"), "{format}: {text}");
+        assert!(text.contains("no plan to apply"), "{format}: {text}");
+        for offer in ["--expect-plan", "apply --", &plan.digest()] {
+            assert!(!text.contains(offer), "{format}: {text}");
         }
     }
 }

@@ -31,6 +31,9 @@ pub(super) fn plan(plan: &Plan, context: &PlanContext<'_>, limit: usize) -> Stri
     let page = Page { plan, context };
     let mut head = marker(plan, context.files);
     head.push_str(&format!("### portkey-sync: {}\n", headline(plan)));
+    if let Some(moment) = words::moment(plan) {
+        head.push_str(&format!("\n**Another moment:** {}.\n", prose(&moment)));
+    }
     let drift = page.drift();
     let foot = page.foot();
     let mut left = limit.saturating_sub(head.len() + drift.len() + foot.len() + ROOM_FOR_ENDS);
@@ -372,11 +375,13 @@ impl Page<'_> {
         if writes.total() > 0 {
             out.push_str(&format!(" {}: {}.", count(writes.total(), "write"), calls_of(writes)));
         }
-        out.push_str(&format!(
-            "\nPlan `{}`, made {}",
-            plan.digest(),
-            plan.now.strftime("%Y-%m-%d %H:%M UTC")
-        ));
+        // What cannot be applied gets no digest.
+        let (what, at) = if plan.is_hypothetical() {
+            ("Plan of another moment".to_owned(), plan.read_at)
+        } else {
+            (format!("Plan `{}`", plan.digest()), plan.now)
+        };
+        out.push_str(&format!("\n{what}, made {}", at.strftime("%Y-%m-%d %H:%M UTC")));
         if let Some(key) = &plan.running_key {
             out.push_str(&format!(" with key {}", code(key)));
         }
@@ -385,6 +390,9 @@ impl Page<'_> {
     }
 
     fn next(&self) -> String {
+        if self.plan.is_hypothetical() {
+            return format!(". {}\n", prose(words::NOT_TO_APPLY));
+        }
         if !self.plan.refusals.is_empty() {
             return "; apply would refuse it.\n".to_owned();
         }
