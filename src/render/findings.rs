@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::markdown::{Because, What, because};
+use super::markdown::{Because, What, because, rank};
 use super::text::{Extent, Mode, PlanContext};
 use super::words::{self, Explained};
 use super::{Verbosity, escape};
@@ -112,18 +112,23 @@ pub(super) fn of_review(review: &Review, scope_sets: &BTreeMap<String, BTreeSet<
     refused.chain(risky(&review.changes, &context)).chain(beside).collect()
 }
 
+/// Those of this change first: a forge may show some of them only.
 fn risky(changes: &[Change], context: &PlanContext<'_>) -> impl Iterator<Item = Finding> {
-    changes.iter().filter(|change| !change.risks.is_empty()).map(|change| Finding {
+    let risky = changes.iter().filter(|change| !change.risks.is_empty());
+    let mut risky: Vec<_> = risky.map(|change| (change, because(change, context))).collect();
+    risky.sort_by_key(|(_, because)| rank(because));
+    risky.into_iter().map(|(change, because)| Finding {
         place: change.place.clone(),
         title: format!("{} {}", words::action(change.action).1, change.address),
-        points: because(change, context).iter().map(point).collect(),
+        points: because.iter().map(point).collect(),
     })
 }
 
 /// What stands at one place of a change, under the name of its gravest risk.
 fn point(because: &Because) -> Point {
     let gravest = because.risks.iter().copied().max_by_key(|risk| (words::is_grave(*risk), *risk));
-    let phrases = because.phrases();
+    let cause = because.cause.map(|cause| format!(" ({})", words::cause(cause))).unwrap_or_default();
+    let phrases = format!("{}{cause}", because.phrases());
     let line = match &because.what {
         What::Sentence(text) if text.is_empty() => phrases,
         What::Sentence(text) => format!("{phrases}: {text}"),

@@ -31,4 +31,4 @@ pub fn diagnostics(diagnostics: &[Diagnostic], sources: &Sources, files: &str, l
     page::diagnostics(diagnostics, sources, files, limit)
 }
 
-pub(super) use page::{Because, What, because, headline};
+pub(super) use page::{Because, What, because, headline, rank};
