@@ -87,7 +87,7 @@ fn for_forge(
             render::gitlab::reviewed((diagnostics, sources), review, &desired.scope_sets, &root, &paths)
         }
         (_, _) => {
-            let complaints = formats::diagnostics(format.into(), diagnostics, sources, &files_name(global));
+            let complaints = formats::diagnostics(format.into(), diagnostics, sources, &global.files);
             let review =
                 reviewed.map(|(desired, review)| render::github::review(review, &desired.scope_sets, &paths));
             complaints.unwrap_or_default() + &review.unwrap_or_default()
@@ -125,8 +125,7 @@ fn text(
 pub(super) fn read(global: &GlobalArgs, format: OutputFormat, output: &Output) -> Option<Desired> {
     let loaded = load_files(global);
     if loaded.desired.is_none()
-        && let Some(told) =
-            formats::diagnostics(format, &loaded.diagnostics, &loaded.sources, &files_name(global))
+        && let Some(told) = formats::diagnostics(format, &loaded.diagnostics, &loaded.sources, &global.files)
     {
         output.data(&told);
         return None;
@@ -165,7 +164,7 @@ pub(super) fn read_for(
         );
         return Some(partial);
     }
-    match formats::diagnostics(format, &loaded.diagnostics, &loaded.sources, &files_name(global)) {
+    match formats::diagnostics(format, &loaded.diagnostics, &loaded.sources, &global.files) {
         Some(told) => output.data(&told),
         None => {
             output.complain(&render::text::diagnostics(&loaded.diagnostics, &loaded.sources, &output.stderr));
@@ -185,7 +184,7 @@ fn arguments(global: &GlobalArgs) -> Vec<FileArgument> {
 
 /// The files as the user named them.
 pub(super) fn files_name(global: &GlobalArgs) -> String {
-    global.files.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+    formats::names(&global.files)
 }
 
 /// The first of them, as complaints name it.

@@ -129,7 +129,7 @@ pub(super) fn formats_of_plan(plan: &Plan) -> BTreeMap<&'static str, String> {
     BTreeMap::from([
         ("txt", text::plan(plan, &context, &PLAIN)),
         ("json", json_format::plan(plan)),
-        ("md", markdown::plan(plan, &context, markdown::GITHUB_LIMIT)),
+        ("md", markdown::plan(plan, &context, "keys.yaml", markdown::GITHUB_LIMIT)),
         ("sarif", sarif::plan(plan, &context, "keys.yaml", &paths())),
         ("github", github::plan(plan, &context, &paths())),
         ("gitlab", gitlab::plan(plan, &context, "keys.yaml", &paths())),
@@ -144,7 +144,7 @@ pub(super) fn formats_of_complaints(loaded: &Loaded) -> BTreeMap<&'static str, S
         ("txt", text::diagnostics(diagnostics, sources, &PLAIN)),
         ("json", json_format::diagnostics(diagnostics, sources)),
         ("jsonl", json_format::lines::diagnostics(diagnostics, sources, 1)),
-        ("md", markdown::diagnostics(diagnostics, sources, name, markdown::GITHUB_LIMIT)),
+        ("md", markdown::diagnostics(diagnostics, sources, name, name, markdown::GITHUB_LIMIT)),
         ("sarif", sarif::diagnostics(diagnostics, sources, &paths())),
         ("github", github::diagnostics(diagnostics, sources, &paths())),
         ("gitlab", gitlab::diagnostics(diagnostics, sources, &paths())),

@@ -27,9 +27,10 @@ const REST: &str = "All of it is what `portkey-sync plan` prints, with `-v` line
 const ROOM_FOR_ENDS: usize = 1_500;
 
 /// See [`super::plan`].
-pub(super) fn plan(plan: &Plan, context: &PlanContext<'_>, limit: usize) -> String {
+pub(super) fn plan(plan: &Plan, context: &PlanContext<'_>, paths: &str, limit: usize) -> String {
     let page = Page { plan, context };
-    let mut head = marker(plan, context.files);
+    let id = plan.organisation.as_ref().map_or("unknown", |id| id.short());
+    let mut head = marker(id, paths);
     head.push_str(&format!("### portkey-sync: {}\n", headline(plan)));
     if let Some(moment) = words::moment(plan) {
         head.push_str(&format!("\n**Another moment:** {}.\n", prose(&moment)));
@@ -49,9 +50,8 @@ pub(super) fn plan(plan: &Plan, context: &PlanContext<'_>, limit: usize) -> Stri
 }
 
 /// The line by which the comment is found again, so that a pull request has one and not twenty.
-fn marker(plan: &Plan, files: &str) -> String {
-    let id = plan.organisation.as_ref().map_or("unknown", |id| id.short());
-    format!("<!-- portkey-sync:plan {} {} -->\n", in_comment(id), in_comment(files))
+fn marker(organisation: &str, paths: &str) -> String {
+    format!("<!-- portkey-sync:plan {} {} -->\n", in_comment(organisation), in_comment(paths))
 }
 
 /// `8 changes to organisation a1b2c3d4, 3 to look at, 1 blocked`.
@@ -535,12 +535,13 @@ pub(super) fn diagnostics(
     diagnostics: &[Diagnostic],
     sources: &Sources,
     files: &str,
+    paths: &str,
     limit: usize,
 ) -> String {
     let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
     let mut out = format!(
-        "<!-- portkey-sync:plan invalid {} -->\n### portkey-sync: {} in {}; there is no plan\n\n",
-        in_comment(files),
+        "{}### portkey-sync: {} in {}; there is no plan\n\n",
+        marker("invalid", paths),
         count(errors, "error"),
         code(files)
     );
