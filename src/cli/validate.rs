@@ -21,7 +21,10 @@ pub(super) fn run(global: &GlobalArgs, args: &ValidateArgs, output: &Output) -> 
     let mut loaded = load_files(global);
     let judged = policy::judge(&mut loaded, Timestamp::now());
     let valid = loaded.desired.is_some() && judged.errors == 0;
-    let base = base::read(global, &args.base)?;
+    // What cannot be told cannot be allowed either.
+    let refuse =
+        |error: CommandError| if args.deny_risks.is_empty() { error } else { error.exit(Exit::Refused) };
+    let base = base::read(global, &args.base).map_err(refuse)?;
     if let Some(base) = &base {
         base::say_if_empty(&args.base, base, output);
     }
@@ -63,7 +66,6 @@ pub(super) fn run(global: &GlobalArgs, args: &ValidateArgs, output: &Output) -> 
         (None, _) => Exit::Failed,
         (Some(_), _) if !valid => Exit::Failed,
         (Some(_), Some(review)) if review.refusal.is_some() => Exit::Refused,
-        // What cannot be told cannot be allowed either.
         (Some(_), None) if base_is_wrong && !args.deny_risks.is_empty() => Exit::Refused,
         (Some(_), _) => Exit::Done,
     })
