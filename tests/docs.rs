@@ -647,3 +647,20 @@ fn the_threat_model_names_what_holds_each_claim() {
         assert!(!named(holds).is_empty(), "nothing holds: {row}");
     }
 }
+
+#[test]
+fn every_age_recipient_that_is_shown_is_one() {
+    let mut seen = 0;
+    let docs = fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    for path in docs.chain(["README.md", "keys.yaml"].map(|name| root().join(name))) {
+        let Ok(page) = fs::read_to_string(&path) else { continue };
+        let words = page.split(|c: char| !c.is_ascii_alphanumeric());
+        for word in words.filter(|word| word.len() > 20 && word.starts_with("age1")) {
+            let parsed = word.parse::<age::x25519::Recipient>();
+            assert!(parsed.is_ok(), "{}: {word} is no recipient", path.display());
+            seen += 1;
+        }
+    }
+    // The reference, the schema and the page about secrets show some.
+    assert!(seen > 5, "{seen}");
+}

@@ -152,8 +152,8 @@ fn the_comment_tells_this_change_from_older_drift_and_says_what_is_risky() {
     assert_eq!(
         rows,
         [
-            "| update | `payments/checkout` | **can see more** (`+ logs.export`) |",
-            "| update | `payments/ledger-batch` | **a limit gets looser** (`credit_limit 300 -> 2000 USD`) |",
+            "| update | `payments/checkout` | **can see more** (`+ logs.export`) | this change |",
+            "| update | `payments/ledger-batch` | **a limit gets looser** (`credit_limit 300 -> 2000 USD`) | this change |",
         ]
     );
     let (drift, all) = rest.split_once("<details>").unwrap();

@@ -324,6 +324,7 @@ fn show(
         let shown = Shown {
             scope_sets: &desired.scope_sets,
             files: &files,
+            paths: &files,
             root: &validate::root_name(global),
             next_command: None,
             mode: Mode::AboutToApply,

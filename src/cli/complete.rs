@@ -12,6 +12,7 @@ use clap_complete::env::{CompleteEnv, Shells};
 
 use crate::desired::{DesiredKey, FileArgument, load};
 use crate::render::explain::Kind;
+use crate::scopes::{Privilege, names, privilege};
 
 use super::args::Cli;
 use super::explain;
@@ -125,6 +126,18 @@ pub(super) fn topics(typed: &OsStr) -> Vec<CompletionCandidate> {
         .collect()
 }
 
+/// Classes of scopes, and scopes.
+pub(super) fn scopes(typed: &OsStr) -> Vec<CompletionCandidate> {
+    let Some(typed) = typed.to_str() else { return Vec::new() };
+    let classes = Privilege::ALL.into_iter().map(|class| (class.word(), class.meaning().to_owned()));
+    let scopes = names().map(|name| (name, privilege(name).word().to_owned()));
+    classes
+        .chain(scopes)
+        .filter(|(name, _)| name.starts_with(typed))
+        .map(|(name, about)| CompletionCandidate::new(name).help(Some(about.into())))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,6 +164,16 @@ mod tests {
         assert_eq!(words("").len(), 3, "what a shell would act on is not offered");
         assert_eq!(words("lab/x"), Vec::<String>::new());
         assert_eq!(words("x"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_class_of_scopes_is_completed_as_a_scope_is() {
+        let of = |typed: &str| -> Vec<String> {
+            let found = scopes(OsStr::new(typed));
+            found.iter().map(|candidate| candidate.get_value().to_string_lossy().into_owned()).collect()
+        };
+        assert_eq!(of("mi"), ["mints-keys"]);
+        assert_eq!(of("prompts.ren"), ["prompts.render"]);
     }
 
     #[test]

@@ -124,7 +124,7 @@ pub(super) fn diagnostics(
     format: OutputFormat,
     diagnostics: &[Diagnostic],
     sources: &Sources,
-    files: &str,
+    files: &[PathBuf],
 ) -> Option<String> {
     match format {
         OutputFormat::Text => None,
@@ -133,7 +133,8 @@ pub(super) fn diagnostics(
             Some(render::json::lines::diagnostics(diagnostics, sources, Exit::Failed.code()))
         }
         OutputFormat::Markdown => {
-            Some(markdown::diagnostics(diagnostics, sources, files, markdown::GITHUB_LIMIT))
+            let (names, paths) = (names(files), beneath_root(files));
+            Some(markdown::diagnostics(diagnostics, sources, &names, &paths, markdown::GITHUB_LIMIT))
         }
         OutputFormat::Sarif => Some(render::sarif::diagnostics(diagnostics, sources, &paths())),
         OutputFormat::Github => Some(render::github::diagnostics(diagnostics, sources, &paths())),
@@ -168,6 +169,17 @@ pub(super) fn error(error: &CommandError, format: OutputFormat, output: &Output)
         }
         (OutputFormat::Github, _) => output.data(&render::github::error(&message, &causes, hints)),
     }
+}
+
+/// The files as the user named them.
+pub(super) fn names(files: &[PathBuf]) -> String {
+    files.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// The same files as the repository knows them.
+pub(super) fn beneath_root(files: &[PathBuf]) -> String {
+    let paths = paths();
+    files.iter().map(|path| paths.relative(&path.display().to_string())).collect::<Vec<_>>().join(", ")
 }
 
 /// Where this run stands in its repository.

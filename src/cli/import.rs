@@ -45,7 +45,7 @@ pub(super) async fn run(
         .keys
         .values()
         .filter(|key| !key.rotation_policy.is_managed())
-        .filter(|key| only.as_ref().is_none_or(|only| only.iter().any(|wanted| wanted.id == key.id)))
+        .filter(|key| only.as_ref().is_none_or(|only| only.iter().any(|wanted| wanted.names(&key.id))))
         .map(|key| key.id.clone())
         .collect();
     hydrate(&session.reader, &mut live, &unread).await;

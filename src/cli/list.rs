@@ -1,6 +1,7 @@
 //! `list`: live keys by what they have in common. Reads only.
 
 use clap::{Args, ValueEnum};
+use clap_complete::engine::ArgValueCompleter;
 use futures_util::future::join;
 use jiff::SignedDuration;
 
@@ -20,14 +21,15 @@ use super::formats::OutputFormat;
 use super::output::Output;
 use super::session::Session;
 use super::values::days;
-use super::{import, planning, validate};
+use super::{complete, import, planning, validate};
 
 /// All conditions must hold; of one that is given several times, one value must fit.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one option")]
 pub(super) struct ListArgs {
-    /// Keys that hold this scope; * stands for any text, as in `*_api_keys.create`
-    #[arg(long, value_name = "SCOPE")]
+    /// Keys that hold this scope, with * for any text as in `logs.*`, or one of a class: reads, writes, administers,
+    /// mints-keys
+    #[arg(long, value_name = "SCOPE", add = ArgValueCompleter::new(complete::scopes))]
     can: Vec<String>,
     /// Keys that the files mention
     #[arg(long, conflicts_with = "unmanaged")]

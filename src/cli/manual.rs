@@ -61,7 +61,7 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     (
         "list",
         &[
-            ("who can make keys", "portkey-sync list --can '*_api_keys.create'"),
+            ("who can make keys", "portkey-sync list --can mints-keys"),
             ("what never expires, for a spreadsheet", "portkey-sync list --no-expiry --format csv"),
         ],
     ),

@@ -62,8 +62,9 @@ pub(super) async fn run(global: &GlobalArgs, args: &PlanArgs, output: &Output) -
     let shown = Shown {
         scope_sets,
         files: &files,
+        paths: &formats::beneath_root(&global.files),
         root: &validate::root_name(global),
-        next_command: Some(next),
+        next_command: (!plan.is_hypothetical()).then_some(next),
         mode: Mode::Preview,
         folder: desired.sink_folder(),
         extent: extent(&args.planning, None),
@@ -82,6 +83,8 @@ pub(super) async fn run(global: &GlobalArgs, args: &PlanArgs, output: &Output) -
 pub(super) struct Shown<'a> {
     pub(super) scope_sets: &'a BTreeMap<String, BTreeSet<String>>,
     pub(super) files: &'a str,
+    /// The same beneath the repository's root.
+    pub(super) paths: &'a str,
     /// The first of them.
     pub(super) root: &'a str,
     pub(super) next_command: Option<String>,
@@ -111,13 +114,13 @@ pub(super) fn told(
     plan: &Plan,
     output: &Output,
 ) -> String {
-    let Shown { scope_sets, files, root, next_command, mode, folder, extent } = shown;
+    let Shown { scope_sets, files, paths, root, next_command, mode, folder, extent } = shown;
     let verbosity = if global.verbose > 0 { Verbosity::Verbose } else { Verbosity::Normal };
     let context = PlanContext { scope_sets, files, verbosity, next_command, mode, folder, extent };
     match format {
         PlanFormat::Text => render::text::plan(plan, &context, &output.stdout),
         PlanFormat::Json => render::json::plan(plan),
-        PlanFormat::Markdown => markdown::plan(plan, &context, markdown::GITHUB_LIMIT),
+        PlanFormat::Markdown => markdown::plan(plan, &context, paths, markdown::GITHUB_LIMIT),
         PlanFormat::Sarif => render::sarif::plan(plan, &context, root, &formats::paths()),
         PlanFormat::Github => render::github::plan(plan, &context, &formats::paths()),
         PlanFormat::Gitlab => render::gitlab::plan(plan, &context, root, &formats::paths()),

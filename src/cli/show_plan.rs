@@ -1,11 +1,11 @@
 //! `show plan.json`: a saved plan as it was reviewed, with no connection, no API key and no keys file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::args::GlobalArgs;
 use super::exit::Exit;
 use super::failure::CommandError;
-use super::formats::PlanFormat;
+use super::formats::{self, PlanFormat};
 use super::output::Output;
 use super::planning::{Shown, apply_saved, told};
 use super::saved;
@@ -23,10 +23,12 @@ pub(super) fn run(
     let SavedPlan { tool_version: _, plan, options, files } =
         saved::read(path).map_err(|error| CommandError { moved: None, ..error })?;
     let names = files.names.join(", ");
+    let paths: Vec<PathBuf> = files.names.iter().map(PathBuf::from).collect();
     let first = files.names.first().map_or(".", String::as_str);
     let shown = Shown {
         scope_sets: &files.scope_sets,
         files: &names,
+        paths: &formats::beneath_root(&paths),
         root: first,
         next_command: Some(apply_saved(global, path, &[], &options, &plan)),
         mode: Mode::Preview,

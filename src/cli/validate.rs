@@ -22,7 +22,10 @@ pub(super) fn run(global: &GlobalArgs, args: &ValidateArgs, output: &Output) -> 
     let mut loaded = load_files(global);
     let judged = policy::judge(&mut loaded, Timestamp::now());
     let valid = loaded.desired.is_some() && judged.errors == 0;
-    let base = base::read(global, &args.base)?;
+    // What cannot be told cannot be allowed either.
+    let refuse =
+        |error: CommandError| if args.deny_risks.is_empty() { error } else { error.exit(Exit::Refused) };
+    let base = base::read(global, &args.base).map_err(refuse)?;
     if let Some(base) = &base {
         base::say_if_empty(&args.base, base, output);
     }
@@ -64,7 +67,6 @@ pub(super) fn run(global: &GlobalArgs, args: &ValidateArgs, output: &Output) -> 
         (None, _) => Exit::Failed,
         (Some(_), _) if !valid => Exit::Failed,
         (Some(_), Some(review)) if review.refusal.is_some() => Exit::Refused,
-        // What cannot be told cannot be allowed either.
         (Some(_), None) if base_is_wrong && !args.deny_risks.is_empty() => Exit::Refused,
         (Some(_), _) => Exit::Done,
     })
@@ -88,7 +90,7 @@ fn for_forge(
             render::gitlab::reviewed((diagnostics, sources), review, &desired.scope_sets, &root, &paths)
         }
         (_, _) => {
-            let complaints = formats::diagnostics(format.into(), diagnostics, sources, &files_name(global));
+            let complaints = formats::diagnostics(format.into(), diagnostics, sources, &global.files);
             let review =
                 reviewed.map(|(desired, review)| render::github::review(review, &desired.scope_sets, &paths));
             complaints.unwrap_or_default() + &review.unwrap_or_default()
@@ -126,8 +128,7 @@ fn text(
 pub(super) fn read(global: &GlobalArgs, format: OutputFormat, output: &Output) -> Option<Desired> {
     let loaded = load_files(global);
     if loaded.desired.is_none()
-        && let Some(told) =
-            formats::diagnostics(format, &loaded.diagnostics, &loaded.sources, &files_name(global))
+        && let Some(told) = formats::diagnostics(format, &loaded.diagnostics, &loaded.sources, &global.files)
     {
         output.data(&told);
         return None;
@@ -165,7 +166,7 @@ pub(super) fn read_about(
         }
         return Some((about, loaded.workspaces));
     }
-    match formats::diagnostics(format, &loaded.diagnostics, &loaded.sources, &files_name(global)) {
+    match formats::diagnostics(format, &loaded.diagnostics, &loaded.sources, &global.files) {
         Some(told) => output.data(&told),
         None => {
             output.complain(&render::text::diagnostics(&loaded.diagnostics, &loaded.sources, &output.stderr));
@@ -191,7 +192,7 @@ fn arguments(global: &GlobalArgs) -> Vec<FileArgument> {
 
 /// The files as the user named them.
 pub(super) fn files_name(global: &GlobalArgs) -> String {
-    global.files.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+    formats::names(&global.files)
 }
 
 /// The first of them, as complaints name it.

@@ -66,7 +66,7 @@ pub(super) static ROOT: Table = Table {
             Fields(&ESCROW),
             "How new secrets are kept on this machine until they are delivered. Left out: as plain text in a private folder.",
         )
-        .example("{\"age\": [\"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kudwps0cq0h2gvp\"]}"),
+        .example("{\"age\": [\"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p\"]}"),
         field(
             "include",
             List(&Fields(&INCLUDE)),

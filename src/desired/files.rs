@@ -41,6 +41,17 @@ pub(super) struct Root {
     pub(super) folder: Option<PathBuf>,
 }
 
+/// How a file is come by, which says what to do if it is not there.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum AskedBy {
+    /// `--file`.
+    File,
+    /// `--policy`, or a saved plan that had it.
+    Policy,
+    /// The pattern that found it.
+    Include(Span),
+}
+
 /// Reads files and remembers which.
 pub(super) struct Files<'r> {
     pub(super) storage: &'r dyn Storage,
@@ -67,7 +78,7 @@ impl<'r> Files<'r> {
         };
         if !self.storage.is_folder(path) {
             let folder = parent(path);
-            let source = self.read_file(path, &self.storage.shown(path), None, out);
+            let source = self.read_file(path, &self.storage.shown(path), AskedBy::File, out);
             return source.map(|source| Root { source, folder: Some(folder) }).into_iter().collect();
         }
         let files = match yaml_files(self.storage, path) {
@@ -86,7 +97,7 @@ impl<'r> Files<'r> {
         }
         let mut roots = Vec::new();
         for file in files {
-            if let Some(source) = self.read_file(&file, &self.storage.shown(&file), None, out) {
+            if let Some(source) = self.read_file(&file, &self.storage.shown(&file), AskedBy::File, out) {
                 roots.push(Root { source, folder: Some(path.clone()) });
             }
         }
@@ -106,12 +117,12 @@ impl<'r> Files<'r> {
         self.accept(name, bytes, out)
     }
 
-    /// Reads a file; `included` is the place of the pattern that found it.
+    /// Reads a file; `asked` is how it was come by.
     pub(super) fn read_file(
         &mut self,
         path: &Path,
         name: &str,
-        included: Option<Span>,
+        asked: AskedBy,
         out: &mut Complaints,
     ) -> Option<SourceId> {
         let read = || -> std::io::Result<(PathBuf, Option<Vec<u8>>)> {
@@ -119,6 +130,10 @@ impl<'r> Files<'r> {
         };
         match read() {
             Ok((real, bytes)) => {
+                let included = match asked {
+                    AskedBy::Include(span) => Some(span),
+                    AskedBy::File | AskedBy::Policy => None,
+                };
                 if !self.remember(real, name, included, out) {
                     return None;
                 }
@@ -130,8 +145,14 @@ impl<'r> Files<'r> {
             }
             Err(error) => {
                 let mut diagnostic = unreadable(name, &error);
-                if error.kind() == std::io::ErrorKind::NotFound && included.is_none() {
-                    diagnostic = diagnostic.hint("name the keys file with `-f`");
+                if error.kind() == std::io::ErrorKind::NotFound {
+                    diagnostic = match asked {
+                        AskedBy::File => diagnostic.hint("name the keys file with `-f`"),
+                        AskedBy::Policy => diagnostic.hint(
+                            "this is the policy file: say where it is with `--policy`; a saved plan keeps the name that it was made with",
+                        ),
+                        AskedBy::Include(_) => diagnostic,
+                    };
                 }
                 out.push(diagnostic);
                 None

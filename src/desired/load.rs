@@ -11,7 +11,7 @@ use super::check::{Checker, Entry, Kind, Map};
 use super::codes;
 use super::complaints::Complaints;
 use super::fields;
-use super::files::{FileArgument, Files, Miss, Root, matching};
+use super::files::{AskedBy, FileArgument, Files, Miss, Root, matching};
 use super::key_fields::KEY;
 use super::lower::{Lowered, Lowering, Part};
 use super::merge::{mark_inherited, merge};
@@ -238,7 +238,7 @@ fn policies(
     }
     if let PolicyArgument::InRootAnd(path) = argument {
         let name = path.display().to_string();
-        let source = files.read_file(path, &name, None, out);
+        let source = files.read_file(path, &name, AskedBy::Policy, out);
         if let Some(source) = source
             && let Some(fields) = read_fields(files, source, Position::Policy, out)
         {
@@ -396,7 +396,9 @@ fn include(
             for name in found(files.storage, folder, pattern, span, out) {
                 let path = folder.join(&name);
                 let shown = files.storage.shown(if folder == Path::new(".") { &name } else { &path });
-                let Some(source) = files.read_file(&path, &shown, Some(span), out) else { continue };
+                let Some(source) = files.read_file(&path, &shown, AskedBy::Include(span), out) else {
+                    continue;
+                };
                 let Some(mut fields) = read_fields(files, source, Position::Included, out) else { continue };
                 let mut templates = BTreeMap::new();
                 declare_templates(&mut templates, Some(&world.templates), &mut fields, out);

@@ -119,7 +119,8 @@ impl Revision {
     /// Looks up a revision of the repository that holds `folder`, and what files it has.
     pub fn open(name: &str, folder: &Path) -> Result<Self, RevisionError> {
         let program = git::program().ok_or(RevisionError::NoGit)?;
-        let bad = name.is_empty() || name.starts_with('-') || name.chars().any(char::is_control);
+        // What begins with `^` is what is not to be listed.
+        let bad = name.is_empty() || name.starts_with(['-', '^']) || name.chars().any(char::is_control);
         if bad {
             return Err(RevisionError::BadName { rev: name.to_owned() });
         }

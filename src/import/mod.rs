@@ -20,7 +20,7 @@ use crate::escape::escape;
 use crate::live::{Live, LiveKey};
 use crate::model::{ConfigId, KeyId, KeyKind, UserId, WorkspaceId};
 
-pub use tfstate::{StateError, StateKey, keys_of_tfstate};
+pub use tfstate::{NoId, StateError, StateKey, keys_of_tfstate};
 
 /// What is imported, and how things are called.
 #[derive(Clone, Debug, Default)]
@@ -149,8 +149,16 @@ fn wanted<'a>(
 ) -> Vec<(&'a LiveKey, Option<&'a str>)> {
     if let Some(only) = &options.only {
         let mut wanted = Vec::new();
-        for StateKey { address, id } in only {
-            match live.keys.get(id) {
+        for wanted_key in only {
+            let StateKey { address, id } = wanted_key;
+            let id = match id {
+                Ok(id) => id,
+                Err(why) => {
+                    left_out.push(format!("`{address}`: {why}"));
+                    continue;
+                }
+            };
+            match live.keys.get(id).or_else(|| live.keys.values().find(|key| wanted_key.names(&key.id))) {
                 Some(key) => wanted.push((key, Some(address.as_str()))),
                 None => left_out
                     .push(format!("`{address}` ({id}): the running key sees no live key with this id")),

@@ -14,8 +14,28 @@ use crate::model::KeyId;
 pub struct StateKey {
     /// As Terraform writes it: `module.team["a"].portkey_api_key.checkout`.
     pub address: String,
-    /// Which key it is.
-    pub id: KeyId,
+    /// Which key it is, or why nobody can tell.
+    pub id: Result<KeyId, NoId>,
+}
+
+impl StateKey {
+    /// Whether this is the key with the id. A UUID is the same in either case, and another program wrote it.
+    pub fn names(&self, id: &KeyId) -> bool {
+        self.id.as_ref().is_ok_and(|own| own.as_str().eq_ignore_ascii_case(id.as_str()))
+    }
+}
+
+/// Why a resource of a state names no key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoId {
+    /// It was never created, or what came of that is not known.
+    #[error("the state has no id for it")]
+    Missing,
+    /// Attributes as versions before 0.12 wrote them.
+    #[error(
+        "its attributes are in an old form (`attributes_flat`), which `terraform apply -refresh-only` rewrites"
+    )]
+    Flat,
 }
 
 /// Why a state cannot be read.
@@ -31,7 +51,7 @@ pub enum StateError {
     #[error("this state is encrypted")]
     Encrypted,
     /// There is nothing to import.
-    #[error("no `portkey_api_key` with an id is in this state")]
+    #[error("no `portkey_api_key` is in this state")]
     NoKeys,
 }
 
@@ -74,6 +94,7 @@ struct Instance {
     /// What Terraform still has to destroy.
     deposed: Option<serde::de::IgnoredAny>,
     attributes: Option<Attributes>,
+    attributes_flat: Option<serde::de::IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -106,7 +127,7 @@ impl fmt::Display for IndexKey {
     }
 }
 
-/// The keys of a state, in its order, each once.
+/// The keys of a state, in its order, each once, and the resources that name none.
 pub fn keys_of_tfstate(text: &str) -> Result<Vec<StateKey>, StateError> {
     let state: State = serde_json::from_str(text).map_err(|error| {
         // The reader's own words can hold a piece of the state.
@@ -125,12 +146,17 @@ pub fn keys_of_tfstate(text: &str) -> Result<Vec<StateKey>, StateError> {
     let mut keys: Vec<StateKey> = Vec::new();
     let ours = |resource: &Resource| resource.mode == "managed" && resource.kind == "portkey_api_key";
     for Resource { module, mode: _, kind, name, instances } in state.resources.into_iter().filter(ours) {
-        for Instance { index_key, deposed, attributes } in instances {
+        for Instance { index_key, deposed, attributes, attributes_flat } in instances {
             let id = match attributes.and_then(|attributes| attributes.id) {
-                Some(Id::Text(id)) if !id.is_empty() => KeyId::new(id),
-                Some(Id::Text(_) | Id::Other(_)) | None => continue,
+                Some(Id::Text(id)) if !id.is_empty() => Ok(KeyId::new(id)),
+                Some(Id::Text(_) | Id::Other(_)) | None if attributes_flat.is_some() => Err(NoId::Flat),
+                Some(Id::Text(_) | Id::Other(_)) | None => Err(NoId::Missing),
             };
-            if deposed.is_some() || keys.iter().any(|key| key.id == id) {
+            let is_known = |key: &StateKey| match (&key.id, &id) {
+                (Ok(one), Ok(other)) => one.as_str().eq_ignore_ascii_case(other.as_str()),
+                (Err(_), _) | (_, Err(_)) => false,
+            };
+            if deposed.is_some() || keys.iter().any(is_known) {
                 continue;
             }
             let module = module.as_ref().map_or_else(String::new, |module| format!("{module}."));
@@ -150,7 +176,8 @@ mod tests {
     #[test]
     fn the_keys_of_a_state_are_those_of_its_managed_resources_in_their_order() {
         let keys = keys_of_tfstate(STATE).unwrap();
-        let found: Vec<String> = keys.iter().map(|key| format!("{} {}", key.address, key.id)).collect();
+        let found: Vec<String> =
+            keys.iter().map(|key| format!("{} {}", key.address, key.id.as_ref().unwrap())).collect();
         assert_eq!(
             found,
             [
@@ -174,6 +201,28 @@ mod tests {
             assert!(state != STATE);
             assert_eq!(keys_of_tfstate(&state).unwrap(), keys, "{id}");
         }
+    }
+
+    #[test]
+    fn what_names_no_key_is_told_with_the_reason() {
+        let state = r#"{"version": 4, "resources": [{"mode": "managed", "type": "portkey_api_key", "name": "x",
+          "instances": [
+            {"index_key": 0, "attributes": {"id": null, "key": "sk"}},
+            {"index_key": 1, "attributes_flat": {"id": "aaaaaaaa-0000-4000-8000-000000000001"}},
+            {"index_key": 2, "attributes": {"id": "aaaaaaaa-0000-4000-8000-000000000001"}},
+            {"index_key": 3, "attributes": {"id": "AAAAAAAA-0000-4000-8000-000000000001"}},
+            {"index_key": 4, "deposed": "0a1b2c3d", "attributes": {"id": null}}
+          ]}]}"#;
+        let found: Vec<(String, Option<NoId>)> =
+            keys_of_tfstate(state).unwrap().into_iter().map(|key| (key.address, key.id.err())).collect();
+        assert_eq!(
+            found,
+            [
+                ("portkey_api_key.x[0]".to_owned(), Some(NoId::Missing)),
+                ("portkey_api_key.x[1]".to_owned(), Some(NoId::Flat)),
+                ("portkey_api_key.x[2]".to_owned(), None),
+            ]
+        );
     }
 
     #[test]

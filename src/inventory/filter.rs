@@ -10,7 +10,7 @@ use crate::desired::Desired;
 use crate::diagnostic::nearest;
 use crate::live::Live;
 use crate::model::{KeyKind, WorkspaceId};
-use crate::scopes;
+use crate::scopes::{self, Privilege};
 
 /// What all listed keys have in common; of a list with several words, one must fit.
 #[derive(Clone, Debug, Default)]
@@ -51,11 +51,17 @@ pub enum Mention {
     Unmanaged,
 }
 
-/// A scope, or several with `*`: `*_api_keys.create`.
+/// A scope, several with `*` as in `*_api_keys.create`, or all of a class: `mints-keys`.
 #[derive(Clone, Debug)]
 pub struct ScopePattern {
     text: String,
-    glob: GlobMatcher,
+    fits: Fits,
+}
+
+#[derive(Clone, Debug)]
+enum Fits {
+    Names(GlobMatcher),
+    Class(Privilege),
 }
 
 /// Words that cannot ask for any scope.
@@ -68,7 +74,7 @@ pub enum ScopePatternError {
         text: String,
     },
     /// A spelling mistake would look like "nobody can".
-    #[error("no scope is called `{text}`: neither the catalogue nor any live key has one")]
+    #[error("no scope is called `{text}`: neither the catalogue nor any live key has one, and no class")]
     Unknown {
         /// As written.
         text: String,
@@ -131,6 +137,10 @@ const STATUSES: [&str; 3] = ["active", "exhausted", "expired"];
 impl ScopePattern {
     /// Reads a pattern, and refuses one that fits neither a known scope nor one that a live key has.
     pub fn parse(text: &str, live: &Live) -> Result<Self, ScopePatternError> {
+        // No scope is called like a class: a scope has a dot.
+        if let Some(class) = Privilege::ALL.into_iter().find(|class| class.word() == text) {
+            return Ok(Self { text: text.to_owned(), fits: Fits::Class(class) });
+        }
         let malformed = |_| ScopePatternError::Malformed { text: text.to_owned() };
         let glob = Glob::new(text).map_err(malformed)?.compile_matcher();
         let mut all: BTreeSet<&str> =
@@ -141,7 +151,10 @@ impl ScopePattern {
         if all.iter().any(|scope| glob.is_match(*scope))
             || scopes::standing(text) != scopes::Standing::Unknown
         {
-            return Ok(Self { text: text.to_owned(), glob });
+            return Ok(Self { text: text.to_owned(), fits: Fits::Names(glob) });
+        }
+        for class in Privilege::ALL {
+            all.insert(class.word());
         }
         let nearest = nearest(text, all).map(str::to_owned);
         Err(ScopePatternError::Unknown { text: text.to_owned(), nearest })
@@ -153,7 +166,10 @@ impl ScopePattern {
     }
 
     fn fits(&self, scope: &str) -> bool {
-        self.glob.is_match(scope)
+        match &self.fits {
+            Fits::Names(glob) => glob.is_match(scope),
+            Fits::Class(class) => scopes::privilege(scope) == *class,
+        }
     }
 }
 

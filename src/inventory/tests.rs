@@ -181,6 +181,35 @@ fn every_scope_of_the_catalogue_allows_what_its_name_says() {
 }
 
 #[test]
+fn who_can_mint_keys_is_whoever_holds_a_scope_of_that_class() {
+    let scope = |name: &str| json!({"scopes": [name]});
+    let rows = vec![
+        row("create", scope("workspace_service_api_keys.create")),
+        row("update", scope("workspace_user_api_keys.update")),
+        row("rotate", scope("organisation_service_api_keys.rotate")),
+        row("delete", scope("workspace_service_api_keys.delete")),
+        row("list", scope("workspace_service_api_keys.list")),
+    ];
+    let live = Live::from_rows(rows, NOW);
+    let none = Desired::default();
+    let holdings = inventory(&none, &live, &Directory::default());
+    let can = |class: &str| -> Vec<&str> {
+        let can = vec![ScopePattern::parse(class, &live).unwrap()];
+        let filter = Filter { can, ..Filter::default() };
+        let listed = holdings.iter().filter(|holding| filter.admits(holding, live.now));
+        listed.map(|holding| holding.key.name.as_str()).collect()
+    };
+    assert_eq!(can("mints-keys"), ["create", "rotate", "update"]);
+    assert_eq!(can("administers"), ["delete"]);
+    assert_eq!(can("reads"), ["list"]);
+    assert!(can("writes").is_empty());
+    let slip = ScopePattern::parse("mint-keys", &live).unwrap_err();
+    assert!(
+        matches!(slip, ScopePatternError::Unknown { nearest: Some(nearest), .. } if nearest == "mints-keys")
+    );
+}
+
+#[test]
 fn a_pattern_fits_a_scope_or_is_an_error() {
     let live = Live::from_rows(vec![row("a", json!({"scopes": ["brand.new"]}))], NOW);
     assert!(ScopePattern::parse("brand.new", &live).is_ok());

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::markdown::{Because, What, because};
+use super::markdown::{Because, What, because, rank};
 use super::text::{Extent, Mode, PlanContext};
 use super::words::{self, Explained};
 use super::{Verbosity, escape};
@@ -12,6 +12,9 @@ use crate::plan::{Beside, Change, Plan, Review, Risk};
 
 /// Of a remark that the effect of a field depends on the live keys.
 pub(super) const BESIDE: &str = "depends-on-live-keys";
+
+/// Of a plan that is not of now.
+pub(super) const MOMENT: &str = "another-moment";
 
 /// How loud a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,7 +36,7 @@ pub(super) struct Finding {
 
 /// One thing to look at.
 pub(super) struct Point {
-    /// A word that `explain` knows, or [`BESIDE`].
+    /// A word that `explain` knows, [`BESIDE`] or [`MOMENT`].
     pub(super) code: &'static str,
     pub(super) level: Level,
     /// The field that it is about, or nothing for the key as a whole.
@@ -58,8 +61,18 @@ impl Finding {
     }
 }
 
-/// Refusals, what is blocked, and what is risky.
+/// That the plan is of another moment, refusals, what is blocked, and what is risky.
 pub(super) fn of_plan(plan: &Plan, context: &PlanContext<'_>) -> Vec<Finding> {
+    let moment = words::moment(plan).map(|moment| Finding {
+        place: None,
+        title: "another moment".to_owned(),
+        points: vec![Point {
+            code: MOMENT,
+            level: Level::Notice,
+            field: "",
+            lines: vec![escape(&moment), words::NOT_TO_APPLY.to_owned()],
+        }],
+    });
     let refused = plan
         .refusals
         .iter()
@@ -68,7 +81,7 @@ pub(super) fn of_plan(plan: &Plan, context: &PlanContext<'_>) -> Vec<Finding> {
         let title = format!("blocked {}", blocked.address);
         Finding::explained(&title, blocked.place.as_ref(), Level::Warning, &words::blocked(blocked))
     });
-    refused.chain(blocked).chain(risky(&plan.changes, context)).collect()
+    moment.into_iter().chain(refused).chain(blocked).chain(risky(&plan.changes, context)).collect()
 }
 
 /// The same of what the files change since their base, and what only the live keys can tell.
@@ -99,18 +112,23 @@ pub(super) fn of_review(review: &Review, scope_sets: &BTreeMap<String, BTreeSet<
     refused.chain(risky(&review.changes, &context)).chain(beside).collect()
 }
 
+/// Those of this change first: a forge may show some of them only.
 fn risky(changes: &[Change], context: &PlanContext<'_>) -> impl Iterator<Item = Finding> {
-    changes.iter().filter(|change| !change.risks.is_empty()).map(|change| Finding {
+    let risky = changes.iter().filter(|change| !change.risks.is_empty());
+    let mut risky: Vec<_> = risky.map(|change| (change, because(change, context))).collect();
+    risky.sort_by_key(|(_, because)| rank(because));
+    risky.into_iter().map(|(change, because)| Finding {
         place: change.place.clone(),
         title: format!("{} {}", words::action(change.action).1, change.address),
-        points: because(change, context).iter().map(point).collect(),
+        points: because.iter().map(point).collect(),
     })
 }
 
 /// What stands at one place of a change, under the name of its gravest risk.
 fn point(because: &Because) -> Point {
     let gravest = because.risks.iter().copied().max_by_key(|risk| (words::is_grave(*risk), *risk));
-    let phrases = because.phrases();
+    let cause = because.cause.map(|cause| format!(" ({})", words::cause(cause))).unwrap_or_default();
+    let phrases = format!("{}{cause}", because.phrases());
     let line = match &because.what {
         What::Sentence(text) if text.is_empty() => phrases,
         What::Sentence(text) => format!("{phrases}: {text}"),

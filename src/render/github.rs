@@ -68,7 +68,11 @@ fn one(diagnostic: &Diagnostic, sources: &Sources, paths: &Paths) -> String {
 pub fn plan(plan: &Plan, context: &PlanContext<'_>, paths: &Paths) -> String {
     let mut out = annotations(&findings::of_plan(plan, context), paths);
     let counts = headline(plan).replace("**", "");
-    out.push_str(&command(Level::Notice, &[title("plan")], &[counts, format!("plan {}", plan.digest())]));
+    let mut lines = vec![counts];
+    if !plan.is_hypothetical() {
+        lines.push(format!("plan {}", plan.digest()));
+    }
+    out.push_str(&command(Level::Notice, &[title("plan")], &lines));
     out
 }
 

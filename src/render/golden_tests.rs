@@ -31,10 +31,11 @@ pub(super) fn plans() -> Vec<(&'static str, Plan)> {
         ("creates", of((1..4).map(|n| create(&format!("ws-a/new-{n}"), 10 * n)).collect())),
         ("alike", of((1..40).map(|n| widened(&format!("ws-{}/key-{n:02}", n % 3), n)).collect())),
         ("every-field", of(vec![update("ws-a/x", 3, all_fields())])),
-        ("drift", of(drift())),
+        ("drift", Plan { has_base: true, ..of(drift()) }),
         ("waiting", Plan { waiting: vec![waiting("ws-a/soon", 7)], ..of(vec![reset("ws-a/now", 3)]) }),
         ("prunable", Plan { unmentioned: vec![unmentioned("ws-a/left", true)], ..empty_plan() }),
         ("hostile", evil_plan()),
+        ("another-moment", Plan { now: time("2026-12-17T10:04:31Z"), ..of(drift()) }),
     ]
 }
 
@@ -51,8 +52,17 @@ fn widened(to: &str, line: usize) -> Change {
 fn drift() -> Vec<Change> {
     let expiry = FieldChange::ExpiresAt { before: Some(time("2026-12-31T00:00:00Z")), after: None };
     let limits = FieldChange::RateLimits { before: vec![per_minute(1000)], after: vec![per_minute(100)] };
+    let unlimited = FieldChange::RateLimits { before: vec![per_minute(1000)], after: Vec::new() };
     let causes = |fields: &[(&'static str, Cause)]| Causes { fields: fields.iter().copied().collect() };
     vec![
+        Change {
+            causes: causes(&[("rate_limits", Cause::Drift)]),
+            ..update("ws-a/a-long-time-ago", 2, vec![unlimited.clone()])
+        },
+        Change {
+            causes: causes(&[("expires_at", Cause::ThisChange), ("rate_limits", Cause::Drift)]),
+            ..update("ws-a/a-mixture", 4, vec![expiry.clone(), unlimited])
+        },
         Change {
             causes: causes(&[("expires_at", Cause::ThisChange), ("rate_limits", Cause::Drift)]),
             ..update("ws-a/both", 3, vec![expiry.clone(), limits.clone()])
@@ -119,7 +129,7 @@ pub(super) fn formats_of_plan(plan: &Plan) -> BTreeMap<&'static str, String> {
     BTreeMap::from([
         ("txt", text::plan(plan, &context, &PLAIN)),
         ("json", json_format::plan(plan)),
-        ("md", markdown::plan(plan, &context, markdown::GITHUB_LIMIT)),
+        ("md", markdown::plan(plan, &context, "keys.yaml", markdown::GITHUB_LIMIT)),
         ("sarif", sarif::plan(plan, &context, "keys.yaml", &paths())),
         ("github", github::plan(plan, &context, &paths())),
         ("gitlab", gitlab::plan(plan, &context, "keys.yaml", &paths())),
@@ -134,7 +144,7 @@ pub(super) fn formats_of_complaints(loaded: &Loaded) -> BTreeMap<&'static str, S
         ("txt", text::diagnostics(diagnostics, sources, &PLAIN)),
         ("json", json_format::diagnostics(diagnostics, sources)),
         ("jsonl", json_format::lines::diagnostics(diagnostics, sources, 1)),
-        ("md", markdown::diagnostics(diagnostics, sources, name, markdown::GITHUB_LIMIT)),
+        ("md", markdown::diagnostics(diagnostics, sources, name, name, markdown::GITHUB_LIMIT)),
         ("sarif", sarif::diagnostics(diagnostics, sources, &paths())),
         ("github", github::diagnostics(diagnostics, sources, &paths())),
         ("gitlab", gitlab::diagnostics(diagnostics, sources, &paths())),
@@ -172,6 +182,45 @@ fn a_dozen_plans_look_like_this_in_every_format() {
         for (format, text) in formats_of_plan(&plan) {
             golden(&format!("plan-{name}.{format}"), &text);
         }
+    }
+}
+
+#[test]
+fn a_plan_of_another_moment_says_so_in_every_format_and_is_offered_in_none() {
+    let (_, plan) = plans().into_iter().find(|(name, _)| *name == "another-moment").unwrap();
+    for (format, text) in formats_of_plan(&plan) {
+        if format == "json" {
+            // Programs compare `now` with `read_at`.
+            continue;
+        }
+        assert!(text.contains("as of 2026-12-17T10:04:31Z, in 25 days"), "{format}: {text}");
+        assert!(text.contains("no plan to apply"), "{format}: {text}");
+        for offer in ["--expect-plan", "apply --", &plan.digest()] {
+            assert!(!text.contains(offer), "{format}: {text}");
+        }
+    }
+}
+
+#[test]
+fn what_there_is_to_look_at_says_its_cause_and_what_has_drifted_comes_last() {
+    let (_, plan) = plans().into_iter().find(|(name, _)| *name == "drift").unwrap();
+    let formats = formats_of_plan(&plan);
+    let at = |format: &str, text: &str| {
+        formats[format].find(text).unwrap_or_else(|| panic!("{format} lacks {text}: {}", formats[format]))
+    };
+    let rows = [
+        "`ws-a/both` | **never expires** (`2026-12-31T00:00:00Z -> never`) | this change |",
+        "`ws-a/due` | **a limit gets looser** (its usage is set to 0) | due |",
+        "`ws-a/a-long-time-ago` | **a limit is gone** (`- 1000 requests per minute`) | drift |",
+    ]
+    .map(|row| at("md", row));
+    assert!(rows.is_sorted(), "{}", formats["md"]);
+    at("md", "**a limit is gone**, drift (`- 1000 requests per minute`) | this change and drift |");
+    for format in ["github", "sarif", "gitlab"] {
+        let both = at(format, "never expires (this change): ");
+        let due = at(format, "a limit gets looser (due): ");
+        let drift = formats[format].rfind("a limit is gone (drift): ").unwrap();
+        assert!(both < due && due < drift, "{format}: {}", formats[format]);
     }
 }
 

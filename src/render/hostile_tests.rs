@@ -95,12 +95,13 @@ fn assert_inert(text: &str) {
             _ => {}
         }
     }
-    // Three in the head, and three in each row: no text has made a column of its own.
+    // Each row has the head's columns: no text has made one of its own.
     let drawn =
         text.lines().take_while(|line| !line.contains("<details>")).filter(|line| line.starts_with('|'));
-    let drawn = drawn.count();
-    if drawn > 0 {
-        assert_eq!((rows + 2, cells), (drawn, 3 * (rows + 1)), "{text}");
+    let drawn: Vec<&str> = drawn.collect();
+    if let Some(head) = drawn.first() {
+        let columns = if *head == "| look at | key | because | cause |" { 4 } else { 3 };
+        assert_eq!((rows + 2, cells), (drawn.len(), columns * (rows + 1)), "{text}");
     }
 }
 
@@ -173,7 +174,7 @@ fn every_format_of_a_comment_ends_before_the_limit_of_its_forge() {
     let sets = scope_sets();
     for limit in limits {
         for (name, plan) in plans() {
-            assert!(markdown::plan(&plan, &context(&sets), limit).len() < limit, "{name}");
+            assert!(markdown::plan(&plan, &context(&sets), "keys.yaml", limit).len() < limit, "{name}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::findings::{self, BESIDE, Finding, Level, Point};
+use super::findings::{self, BESIDE, Finding, Level, MOMENT, Point};
 use super::fingerprint::Fingerprints;
 use super::layout::clip;
 use super::text::PlanContext;
@@ -106,7 +106,12 @@ pub fn reviewed(
 
 /// What to look at of a plan, as a SARIF log with one run.
 pub fn plan(plan: &Plan, context: &PlanContext<'_>, root: &str, paths: &Paths) -> String {
-    let summary = json!({"plan": plan.digest(), "changes": plan.changes.len()});
+    let changes = plan.changes.len();
+    let summary = if plan.is_hypothetical() {
+        json!({"asOf": plan.now.to_string(), "readAt": plan.read_at.to_string(), "changes": changes})
+    } else {
+        json!({"plan": plan.digest(), "changes": changes})
+    };
     log(to_look_at(&findings::of_plan(plan, context), root, paths), Some(summary))
 }
 
@@ -165,6 +170,10 @@ fn manual(code: &str) -> Option<(&'static str, &'static str, &'static str)> {
     if code == BESIDE {
         let meaning = "A field changed that decides which key is meant or what may become of it.";
         return Some((meaning, "", "Look at `portkey-sync plan`, which knows the live keys."));
+    }
+    if code == MOMENT {
+        let meaning = "The plan is of another moment (`--at`), with the keys as they are now.";
+        return Some((meaning, "", "Look at `portkey-sync plan` for what can be applied now."));
     }
     let meaning = BLOCKED.iter().chain(REFUSALS).find(|meaning| meaning.code == code);
     meaning.map(|Meaning { code: _, what, remedy }| (*what, "", *remedy))

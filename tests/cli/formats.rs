@@ -136,6 +136,29 @@ fn what_files_change_since_their_base_is_in_every_forges_format() {
 }
 
 #[test]
+fn the_comments_of_two_folders_differ_by_their_first_line() {
+    let rehearsal = Rehearsal::of(UPDATES);
+    std::fs::create_dir(rehearsal.folder.join(".git")).unwrap();
+    let keys = rehearsal.folder.read("keys.yaml");
+    let first = |folder: &str, text: &str, code: i32| -> String {
+        rehearsal.folder.write(&format!("{folder}/keys.yaml"), text);
+        let mut command = rehearsal.command(&["plan", "--format", "markdown"]);
+        command.current_dir(rehearsal.folder.join(folder));
+        crate::harness::run(command, "").expect(code).stdout.lines().next().unwrap().to_owned()
+    };
+    for folder in ["a", "teams/b"] {
+        assert_eq!(
+            first(folder, &keys, 0),
+            format!("<!-- portkey-sync:plan a1b2c3d4 {folder}/keys.yaml -->")
+        );
+        assert_eq!(
+            first(folder, "version: 2", 1),
+            format!("<!-- portkey-sync:plan invalid {folder}/keys.yaml -->")
+        );
+    }
+}
+
+#[test]
 fn wrong_files_are_told_in_the_plans_own_format() {
     let folder = repository();
     let plan =

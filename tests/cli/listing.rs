@@ -90,7 +90,7 @@ fn the_auditors_questions_are_answered_by_one_line_each() {
     let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/auditing.md")).unwrap();
     let lines: Vec<&str> = page.lines().filter(|line| line.starts_with("portkey-sync ")).collect();
     let expected: [(&str, &[&str]); 5] = [
-        ("portkey-sync list --can '*_api_keys.create'", &["organisation/admin", "prod/minter"]),
+        ("portkey-sync list --can mints-keys", &["organisation/admin", "prod/minter"]),
         ("portkey-sync list --no-expiry", &["prod/forever"]),
         ("portkey-sync list --unmanaged", &[HOSTILE]),
         ("portkey-sync list --no-budget", &["prod/free"]),

@@ -169,6 +169,27 @@ fn a_base_with_errors_is_said_with_its_place_and_the_plan_has_no_causes() {
 }
 
 #[test]
+fn a_base_that_cannot_be_read_is_refused_where_a_risk_is_denied() {
+    let folder = Folder::new();
+    folder.write("keys.yaml", &keys_file(AS_SEEDED));
+    let denied = ["--deny-risk", "mints-keys"];
+    let validate = |base: [&str; 2], more: &[&str], code: i32| {
+        folder.run(&[&["validate"], &base[..], more].concat()).expect(code).says("error: ");
+    };
+    validate(["--base", "nofile.yaml"], &[], 1);
+    validate(["--base", "nofile.yaml"], &denied, 4);
+    if has("git") {
+        commit(&folder);
+        validate(["--base-ref", "HEAD~9"], &[], 1);
+        validate(["--base-ref", "HEAD~9"], &denied, 4);
+        // What is to be left out of a list is no revision.
+        let ended = folder.run(&["validate", "--base-ref", "^HEAD"]).expect(1);
+        ended.says("`^HEAD` cannot name a revision");
+        ended.says("name a branch, a tag or a commit");
+    }
+}
+
+#[test]
 fn files_that_a_revision_includes_are_read_from_that_revision() {
     if !has("git") {
         return;

@@ -188,6 +188,36 @@ fn the_keys_of_a_terraform_state_are_imported_in_its_order_and_no_others() {
 }
 
 #[test]
+fn what_a_terraform_state_does_not_name_is_warned_of_and_an_id_is_the_same_in_capitals() {
+    let rehearsal = Rehearsal::of("");
+    let instance = |index: u8, rest: serde_json::Value| {
+        let mut instance = json!({"index_key": index});
+        instance.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        instance
+    };
+    let state = |instances: Vec<serde_json::Value>| {
+        let resource =
+            json!({"mode": "managed", "type": "portkey_api_key", "name": "x", "instances": instances});
+        rehearsal.folder.write("s.tfstate", &json!({"version": 4, "resources": [resource]}).to_string());
+        rehearsal.run(&["import", "--from-tfstate", "s.tfstate"]).expect(0)
+    };
+    let lost = || {
+        vec![
+            instance(0, json!({"attributes": {"id": null}})),
+            instance(1, json!({"attributes_flat": {"id": BETA}})),
+        ]
+    };
+    let live = instance(2, json!({"attributes": {"id": ALPHA.to_uppercase()}}));
+    let ended = state([lost(), vec![live]].concat());
+    ended.says("imported 1 key; 2 left out");
+    ended.says(&format!("id: {ALPHA}"));
+    let ended = state(lost());
+    ended.says("imported 0 keys; 2 left out");
+    ended.says("warning: left out: `portkey_api_key.x[0]`: the state has no id for it");
+    ended.says("warning: left out: `portkey_api_key.x[1]`: its attributes are in an old form");
+}
+
+#[test]
 fn a_state_that_cannot_be_read_is_told_before_anything_is_asked() {
     let folder = Folder::new();
     folder.write("old.tfstate", "{\"version\": 3, \"modules\": []}");

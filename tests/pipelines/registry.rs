@@ -76,6 +76,7 @@ const TESTS: &[Test] = tests! {
     ];
     review, ["bash", "git", "jq"] => [
         one_comment_follows_a_pull_request_whatever_is_pushed,
+        each_folder_of_keys_has_a_comment_of_its_own,
         a_fork_is_judged_by_its_files_alone,
     ];
     review, ["bash", "jq"] => [

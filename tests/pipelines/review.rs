@@ -87,6 +87,27 @@ pub(crate) fn one_comment_follows_a_pull_request_whatever_is_pushed() {
     assert_eq!(site.writes().len(), written, "a plan writes nothing");
 }
 
+pub(crate) fn each_folder_of_keys_has_a_comment_of_its_own() {
+    let (site, _) = committed();
+    let plan = |folder: &str, keys: &str, code: i32| {
+        site.runner.file(&format!("{folder}/keys.yaml"), keys);
+        site.action(&[("command", "plan"), ("comment", "true"), ("working-directory", folder)]).expect(code);
+    };
+    let comments = || -> Vec<String> {
+        let first =
+            |thing: serde_json::Value| thing["body"].as_str().unwrap().lines().next().unwrap().to_owned();
+        site.runner.things().into_iter().map(first).collect()
+    };
+    plan("a", &files("completions.write"), 0);
+    plan("b", &files("logs.view"), 0);
+    // Where nobody knows the organisation, the comment of the same folder is the one that is kept up to date.
+    plan("b", &files("logs.veiw"), 1);
+    let a = "<!-- portkey-sync:plan a1b2c3d4 a/keys.yaml -->";
+    assert_eq!(comments(), [a, "<!-- portkey-sync:plan invalid b/keys.yaml -->"]);
+    plan("b", &files("logs.view"), 0);
+    assert_eq!(comments(), [a, "<!-- portkey-sync:plan a1b2c3d4 b/keys.yaml -->"]);
+}
+
 pub(crate) fn a_fork_is_judged_by_its_files_alone() {
     let (mut site, base) = committed();
     site.runner.pull_request_from("mallory/keys");

@@ -250,6 +250,8 @@ fn a_policy_file_that_is_not_there_is_an_error() {
     let loaded = load_with(&[FileArgument::Stdin], PolicyArgument::InRootAnd(path), &mut stdin);
     assert_eq!(loaded.desired, None);
     assert!(say(&loaded).starts_with("/nowhere/policy.yaml error unreadable"), "{}", say(&loaded));
+    assert!(say(&loaded).contains("say where it is with `--policy`"), "{}", say(&loaded));
+    assert!(!say(&loaded).contains("`-f`"), "{}", say(&loaded));
 }
 
 #[test]

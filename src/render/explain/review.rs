@@ -7,7 +7,24 @@ use crate::plan::{Cause, Risk};
 
 /// A topic for each risk.
 pub fn risks() -> Vec<Topic> {
-    let topic = |risk: Risk| Topic::new(Kind::Risk, risk.word(), risk.meaning()).fact("ask", risk.question());
+    let topic = |risk: Risk| {
+        let topic = Topic::new(Kind::Risk, risk.word(), risk.meaning()).fact("ask", risk.question());
+        match risk {
+            Risk::MintsKeys => topic.fact("who can", "portkey-sync list --can mints-keys"),
+            Risk::GainsRead
+            | Risk::GainsWrite
+            | Risk::GainsAdmin
+            | Risk::LimitLoosened
+            | Risk::LimitRemoved
+            | Risk::Unlimited
+            | Risk::ExpiryExtended
+            | Risk::ExpiryRemoved
+            | Risk::SecretEnds
+            | Risk::DeliversElsewhere
+            | Risk::Replaced
+            | Risk::Deleted => topic,
+        }
+    };
     Risk::ALL.map(topic).into()
 }
 

@@ -2,7 +2,7 @@
 
 use super::escape::{LONGEST_PIECE, shorten};
 use crate::handoff::TRANSITION;
-use crate::plan::{Action, Cause, Change, Plan, Reason, Request};
+use crate::plan::{Action, Cause, Causes, Change, Plan, Reason, Request};
 use crate::render::Style;
 use crate::render::escape;
 use crate::render::layout::{columns, pad};
@@ -197,6 +197,8 @@ pub(super) fn drifted(change: &Change, context: &PlanContext<'_>) -> Vec<Line> {
 
 /// What stands at a risk's field.
 pub(super) fn lines_of(change: &Change, name: &str, context: &PlanContext<'_>) -> Vec<String> {
-    let shown = fields(change, context, &PLAIN);
+    // Whoever shows them says the cause.
+    let change = Change { causes: Causes::default(), ..change.clone() };
+    let shown = fields(&change, context, &PLAIN);
     shown.into_iter().filter(|field| field.name == name).flat_map(|field| field.lines).collect()
 }

@@ -21,14 +21,21 @@ pub const GITHUB_LIMIT: usize = 64_000;
 /// The same for a note on GitLab, which holds 1,000,000 characters.
 pub const GITLAB_LIMIT: usize = 990_000;
 
-/// The plan as a comment of at most `limit` bytes.
-pub fn plan(plan: &Plan, context: &PlanContext<'_>, limit: usize) -> String {
-    page::plan(plan, context, limit)
+/// The plan as a comment of at most `limit` bytes. `paths` is what its files are called beneath the repository's root,
+/// by which the comment is found again: two folders may each have a `keys.yaml`.
+pub fn plan(plan: &Plan, context: &PlanContext<'_>, paths: &str, limit: usize) -> String {
+    page::plan(plan, context, paths, limit)
 }
 
 /// Complaints about files as a comment in the plan's place, of at most `limit` bytes.
-pub fn diagnostics(diagnostics: &[Diagnostic], sources: &Sources, files: &str, limit: usize) -> String {
-    page::diagnostics(diagnostics, sources, files, limit)
+pub fn diagnostics(
+    diagnostics: &[Diagnostic],
+    sources: &Sources,
+    files: &str,
+    paths: &str,
+    limit: usize,
+) -> String {
+    page::diagnostics(diagnostics, sources, files, paths, limit)
 }
 
-pub(super) use page::{Because, What, because, headline};
+pub(super) use page::{Because, What, because, headline, rank};

@@ -1,6 +1,6 @@
 //! The comment as a whole: what to look at, what drifted, the folded list, what comes next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::change::{self, Entry, address, drifted, entries, lines_of};
 use super::escape::{code, fenced, in_comment, prose, shorten};
@@ -27,10 +27,14 @@ const REST: &str = "All of it is what `portkey-sync plan` prints, with `-v` line
 const ROOM_FOR_ENDS: usize = 1_500;
 
 /// See [`super::plan`].
-pub(super) fn plan(plan: &Plan, context: &PlanContext<'_>, limit: usize) -> String {
+pub(super) fn plan(plan: &Plan, context: &PlanContext<'_>, paths: &str, limit: usize) -> String {
     let page = Page { plan, context };
-    let mut head = marker(plan, context.files);
+    let id = plan.organisation.as_ref().map_or("unknown", |id| id.short());
+    let mut head = marker(id, paths);
     head.push_str(&format!("### portkey-sync: {}\n", headline(plan)));
+    if let Some(moment) = words::moment(plan) {
+        head.push_str(&format!("\n**Another moment:** {}.\n", prose(&moment)));
+    }
     let drift = page.drift();
     let foot = page.foot();
     let mut left = limit.saturating_sub(head.len() + drift.len() + foot.len() + ROOM_FOR_ENDS);
@@ -46,9 +50,8 @@ pub(super) fn plan(plan: &Plan, context: &PlanContext<'_>, limit: usize) -> Stri
 }
 
 /// The line by which the comment is found again, so that a pull request has one and not twenty.
-fn marker(plan: &Plan, files: &str) -> String {
-    let id = plan.organisation.as_ref().map_or("unknown", |id| id.short());
-    format!("<!-- portkey-sync:plan {} {} -->\n", in_comment(id), in_comment(files))
+fn marker(organisation: &str, paths: &str) -> String {
+    format!("<!-- portkey-sync:plan {} {} -->\n", in_comment(organisation), in_comment(paths))
 }
 
 /// `8 changes to organisation a1b2c3d4, 3 to look at, 1 blocked`.
@@ -74,6 +77,8 @@ pub(in crate::render) struct Because {
     pub(in crate::render) at: At,
     /// At least one.
     pub(in crate::render) risks: Vec<Risk>,
+    /// What it comes of, if that is known.
+    pub(in crate::render) cause: Option<Cause>,
     /// What stands there; escaped for people.
     pub(in crate::render) what: What,
 }
@@ -121,9 +126,35 @@ pub(in crate::render) fn because(change: &Change, context: &PlanContext<'_>) -> 
                     What::Sentence(reason.map(|reason| escape(&reason)).unwrap_or_default())
                 }
             };
-            Because { at, risks, what }
+            Because { at, risks, cause: change.causes.of(part(at)), what }
         })
         .collect()
+}
+
+/// Under which name the cause of what stands there is kept.
+fn part(at: At) -> &'static str {
+    match at {
+        At::Field(name) => name,
+        At::Usage => "usage_reset_after",
+        At::Transition | At::Deliveries => "secret",
+        At::Key => "key",
+    }
+}
+
+/// Where a change stands among those to look at: what is, or may be, this change comes before what is older.
+pub(in crate::render) fn rank(because: &[Because]) -> u8 {
+    let rank = |because: &Because| match because.cause {
+        Some(Cause::ThisChange) | None => 0,
+        Some(Cause::Due) => 1,
+        Some(Cause::Drift) => 2,
+    };
+    because.iter().map(rank).min().unwrap_or(0)
+}
+
+/// What the reasons to look at a change come of: `this change and drift`; nothing if it is not known.
+fn causes(because: &[Because]) -> String {
+    let causes: BTreeSet<Cause> = because.iter().filter_map(|because| because.cause).collect();
+    causes.into_iter().map(words::cause).collect::<Vec<_>>().join(" and ")
 }
 
 struct Page<'a> {
@@ -136,15 +167,27 @@ struct Row {
     what: String,
     key: String,
     because: String,
+    /// Of what that comes; nothing if it is not known.
+    cause: String,
     /// Of how many keys.
     keys: usize,
 }
 
 impl Row {
-    fn draw(&self) -> String {
-        let Self { what, key, because, keys: _ } = self;
-        format!("| {what} | {key} | {because} |\n")
+    fn draw(&self, causes: Causes) -> String {
+        let Self { what, key, because, cause, keys: _ } = self;
+        match causes {
+            Causes::Shown => format!("| {what} | {key} | {because} | {cause} |\n"),
+            Causes::Unknown => format!("| {what} | {key} | {because} |\n"),
+        }
     }
+}
+
+/// Whether the table has a column of causes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Causes {
+    Shown,
+    Unknown,
 }
 
 impl Page<'_> {
@@ -154,10 +197,15 @@ impl Page<'_> {
         if rows.is_empty() {
             return String::new();
         }
-        let mut out = "| look at | key | because |\n|---|---|---|\n".to_owned();
+        let (causes, head) = if rows.iter().any(|row| !row.cause.is_empty()) {
+            (Causes::Shown, "| look at | key | because | cause |\n|---|---|---|---|\n")
+        } else {
+            (Causes::Unknown, "| look at | key | because |\n|---|---|---|\n")
+        };
+        let mut out = head.to_owned();
         let mut left_out = 0;
         for row in &rows {
-            let drawn = row.draw();
+            let drawn = row.draw(causes);
             if left_out > 0 || out.len() + drawn.len() > room {
                 left_out += row.keys;
             } else {
@@ -185,6 +233,7 @@ impl Page<'_> {
                 what: "**refused**".to_owned(),
                 key: "everything".to_owned(),
                 because: sentences(&explained),
+                cause: String::new(),
                 keys: 1,
             }
         };
@@ -196,24 +245,29 @@ impl Page<'_> {
             what: "**blocked**".to_owned(),
             key: code(&blocked.address.to_string()),
             because: sentences(&words::blocked(blocked)),
+            cause: String::new(),
             keys: 1,
         };
         self.plan.blocked.iter().map(row).collect()
     }
 
-    /// Risky changes; those that are alike in one row.
+    /// Risky changes, those of this pull request first; those that are alike in one row.
     fn risky(&self) -> Vec<Row> {
-        let mut groups: Vec<(Action, String, Vec<&Change>)> = Vec::new();
+        let mut groups: Vec<(Action, String, String, Vec<&Change>)> = Vec::new();
         let mut alike = BTreeMap::new();
-        for change in self.plan.changes.iter().filter(|change| !change.risks.is_empty()) {
-            let because = cell(&because(change, self.context));
-            let index = *alike.entry((change.action, because.clone())).or_insert(groups.len());
+        let risky = self.plan.changes.iter().filter(|change| !change.risks.is_empty());
+        let mut risky: Vec<_> = risky.map(|change| (change, because(change, self.context))).collect();
+        risky.sort_by_key(|(_, because)| rank(because));
+        for (change, because) in risky {
+            let (because, causes) = (cell(&because), causes(&because));
+            let key = (change.action, because.clone(), causes.clone());
+            let index = *alike.entry(key).or_insert(groups.len());
             match groups.get_mut(index) {
                 Some((.., changes)) => changes.push(change),
-                None => groups.push((change.action, because, vec![change])),
+                None => groups.push((change.action, because, causes, vec![change])),
             }
         }
-        let row = |action, because: &String, changes: &[&Change]| {
+        let row = |action, because: &String, cause: &String, changes: &[&Change]| {
             let names: Vec<String> = changes.iter().map(|change| code(&address(change))).collect();
             let names = some_of(&names, NAMES);
             let n = changes.len();
@@ -221,15 +275,16 @@ impl Page<'_> {
                 what: words::action(action).1.to_owned(),
                 key: if n == 1 { names } else { format!("{}: {names}", count(n, "key")) },
                 because: because.clone(),
+                cause: cause.clone(),
                 keys: n,
             }
         };
         let mut rows = Vec::new();
-        for (action, because, changes) in &groups {
+        for (action, because, cause, changes) in &groups {
             if changes.len() >= FOLD_FROM && *action != Action::Delete {
-                rows.push(row(*action, because, changes));
+                rows.push(row(*action, because, cause, changes));
             } else {
-                rows.extend(changes.chunks(1).map(|change| row(*action, because, change)));
+                rows.extend(changes.chunks(1).map(|change| row(*action, because, cause, change)));
             }
         }
         rows
@@ -372,11 +427,13 @@ impl Page<'_> {
         if writes.total() > 0 {
             out.push_str(&format!(" {}: {}.", count(writes.total(), "write"), calls_of(writes)));
         }
-        out.push_str(&format!(
-            "\nPlan `{}`, made {}",
-            plan.digest(),
-            plan.now.strftime("%Y-%m-%d %H:%M UTC")
-        ));
+        // What cannot be applied gets no digest.
+        let (what, at) = if plan.is_hypothetical() {
+            ("Plan of another moment".to_owned(), plan.read_at)
+        } else {
+            (format!("Plan `{}`", plan.digest()), plan.now)
+        };
+        out.push_str(&format!("\n{what}, made {}", at.strftime("%Y-%m-%d %H:%M UTC")));
         if let Some(key) = &plan.running_key {
             out.push_str(&format!(" with key {}", code(key)));
         }
@@ -385,6 +442,9 @@ impl Page<'_> {
     }
 
     fn next(&self) -> String {
+        if self.plan.is_hypothetical() {
+            return format!(". {}\n", prose(words::NOT_TO_APPLY));
+        }
         if !self.plan.refusals.is_empty() {
             return "; apply would refuse it.\n".to_owned();
         }
@@ -444,9 +504,13 @@ fn clip_sentences(parts: Vec<String>) -> String {
 
 /// Why to look at a change, in one cell.
 fn cell(because: &[Because]) -> String {
+    // The column of causes says it for a row of one cause.
+    let is_mixed = because.iter().map(|because| because.cause).collect::<BTreeSet<_>>().len() > 1;
     let parts: Vec<String> = because
         .iter()
         .map(|because| {
+            let cause = because.cause.filter(|_| is_mixed).map(words::cause);
+            let cause = cause.map(|cause| format!(", {cause}")).unwrap_or_default();
             let phrases = because.phrases();
             let shown = match &because.what {
                 What::Sentence(text) => prose(text),
@@ -459,7 +523,8 @@ fn cell(because: &[Because]) -> String {
                     shown.join(", ")
                 }
             };
-            if shown.is_empty() { format!("**{phrases}**") } else { format!("**{phrases}** ({shown})") }
+            let shown = if shown.is_empty() { shown } else { format!(" ({shown})") };
+            format!("**{phrases}**{cause}{shown}")
         })
         .collect();
     parts.join("; ")
@@ -470,12 +535,13 @@ pub(super) fn diagnostics(
     diagnostics: &[Diagnostic],
     sources: &Sources,
     files: &str,
+    paths: &str,
     limit: usize,
 ) -> String {
     let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
     let mut out = format!(
-        "<!-- portkey-sync:plan invalid {} -->\n### portkey-sync: {} in {}; there is no plan\n\n",
-        in_comment(files),
+        "{}### portkey-sync: {} in {}; there is no plan\n\n",
+        marker("invalid", paths),
         count(errors, "error"),
         code(files)
     );

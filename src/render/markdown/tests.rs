@@ -6,7 +6,7 @@ use crate::render::samples::*;
 fn show(plan: &Plan, limit: usize) -> String {
     let mut plan = plan.clone();
     assess(&mut plan);
-    markdown::plan(&plan, &context(&scope_sets()), limit)
+    markdown::plan(&plan, &context(&scope_sets()), "keys.yaml", limit)
 }
 
 /// Changes of which no two are equal, each with a risk.

@@ -190,17 +190,7 @@ impl Page<'_> {
 
     /// A plan of another moment says so before anything else.
     fn moment(&self) -> String {
-        let Plan { now, read_at, .. } = self.plan;
-        if !self.plan.is_hypothetical() {
-            return String::new();
-        }
-        let distance = if now > read_at {
-            words::ahead(*read_at, *now)
-        } else {
-            format!("{} ago", words::between(*now, *read_at))
-        };
-        let text =
-            format!("as of {now}, {distance}, and not of now: the keys are as they were read at {read_at}");
+        let Some(text) = words::moment(self.plan) else { return String::new() };
         paragraph(&format!("{} ", self.style.paint(Role::Warning, "another moment:")), &text, self.style)
     }
 
@@ -436,7 +426,7 @@ impl Page<'_> {
             return out;
         }
         if self.plan.is_hypothetical() {
-            out.push_str("Nothing was written. This is no plan to apply; that of now: portkey-sync plan\n");
+            out.push_str(&format!("Nothing was written. {}\n", words::NOT_TO_APPLY));
             return out;
         }
         if !self.plan.refusals.is_empty() {

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::diagnostic::Place;
 use crate::handoff::Why;
-use crate::plan::{Action, Cause, Causes, Event, Purpose, Reason};
+use crate::plan::{Action, Cause, Causes, Event, Plan, Purpose, Reason};
 use crate::report::{NotAttempted, Repair};
 
 pub(super) use blocked::blocked;
@@ -287,6 +287,19 @@ pub(super) fn span(length: SignedDuration) -> String {
 pub(super) fn ahead(now: Timestamp, then: Timestamp) -> String {
     format!("in {}", between(now, then))
 }
+
+/// Of which other moment a plan is; nothing of one of now.
+pub(super) fn moment(plan: &Plan) -> Option<String> {
+    let Plan { now, read_at, .. } = plan;
+    let distance =
+        if now > read_at { ahead(*read_at, *now) } else { format!("{} ago", between(*now, *read_at)) };
+    let of =
+        || format!("as of {now}, {distance}, and not of now: the keys are as they were read at {read_at}");
+    plan.is_hypothetical().then(of)
+}
+
+/// What a plan of another moment says in the place of the command that applies it.
+pub(super) const NOT_TO_APPLY: &str = "This is no plan to apply; that of now: portkey-sync plan";
 
 /// How long, in the unit that a person would use: `9 days`, `3 hours`.
 pub(super) fn between(from: Timestamp, to: Timestamp) -> String {
