@@ -3,21 +3,19 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
 use crate::api::Gateway;
-use crate::apply::{ApplyOptions, Stop, apply};
+use crate::apply::{ApplyOptions, apply};
 use crate::desired::{Desired, Need};
 use crate::handoff::Why;
 use crate::model::{Escrowed, Target};
 use crate::plan::{Asked, Plan, hold_against};
-use crate::render::text::{EventLayout, Mode};
+use crate::render::text::Mode;
 use crate::render::{self, json::lines};
-use crate::report::{Event, Report};
+use crate::report::Report;
 use crate::secrets::{Escrow, Journal, LockError, Sinks, WorkLock};
 
 use super::args::{ApplyArgs, ApplyPlanArgs, GlobalArgs};
@@ -25,8 +23,10 @@ use super::base;
 use super::exit::Exit;
 use super::failure::CommandError;
 use super::formats::{ApplyFormat, PlanFormat};
+use super::interrupts::Interrupts;
 use super::output::Output;
 use super::planning::{Purpose, Shown, plan_again};
+use super::progress::Progress;
 use super::saved::Approval;
 use super::session::Session;
 use super::{named, planning, saved, validate};
@@ -124,9 +124,10 @@ async fn run_with(
     session: &Session,
 ) -> Result<Exit, CommandError> {
     let mut has_changed = false;
+    let mut interrupts = Interrupts::default();
     loop {
-        let Round { exit, changed, waits } = match round(global, args, grounds, output, files, session).await
-        {
+        let round = round(global, args, grounds, output, files, session, &mut interrupts).await;
+        let Round { exit, changed, waits } = match round {
             Ok(round) => round,
             Err(error) if has_changed => return Err(error.exit(Exit::Partial)),
             Err(error) => return Err(error),
@@ -135,12 +136,10 @@ async fn run_with(
         let partly = |exit| if has_changed && exit != Exit::Done { Exit::Partial } else { exit };
         let Some(Waits { until, left, keys }) = waits else { return Ok(partly(exit)) };
         output.talk(&format!("waiting until {until} for {}\n", render::escape(&keys)));
-        tokio::select! {
-            () = tokio::time::sleep(left + Duration::from_secs(1)) => {}
-            () = interrupt() => {
-                output.complain("interrupted; what waits is left for another run\n");
-                return Ok(partly(Exit::Interrupted));
-            }
+        interrupts.sleep(left + Duration::from_secs(1)).await;
+        if interrupts.is_stopped() {
+            output.complain("interrupted; what waits is left for another run\n");
+            return Ok(partly(Exit::Interrupted));
         }
     }
 }
@@ -191,6 +190,7 @@ async fn round(
     output: &Output,
     (desired, base): (&Desired, Option<&Desired>),
     session: &Session,
+    interrupts: &mut Interrupts,
 ) -> Result<Round, CommandError> {
     let format = args.format;
     planning::work_folder(global)?;
@@ -198,6 +198,9 @@ async fn round(
     let _lock = WorkLock::take(&global.work_dir).map_err(lock_failed)?;
     Escrow::at(&global.work_dir).sweep();
     let mut plan = planning::make(global, &args.planning, grounds.purpose(), desired, base, session).await?;
+    if interrupts.is_stopped() {
+        return Ok(Round::unchanged(Exit::Interrupted, None));
+    }
     let waits = Waits::of(&plan).filter(|_| args.wait);
     // One approval is of one plan, one document is about one, and what is asked for by name is one thing.
     let is_one =
@@ -253,8 +256,7 @@ async fn round(
         },
         gateway: gateway(global, session)?,
     };
-    let stop = Stop::default();
-    let listener = tokio::spawn(listen_for_interrupts(stop.clone()));
+    let stop = interrupts.listen();
     let progress = Progress::new(&plan, output, format);
     let journal = Arc::new(Journal::at(&global.work_dir, run_id()));
     let escrow = planning::escrow(global, &args.planning, desired)?;
@@ -270,7 +272,6 @@ async fn round(
         progress.show(&event, &plan, output);
     })
     .await;
-    listener.abort();
     progress.finish();
 
     let exit = exit(&plan, &report);
@@ -447,91 +448,5 @@ fn confirm(plan: &Plan, format: ApplyFormat) -> Result<(), CommandError> {
         Ok(())
     } else {
         Err(CommandError::message("declined; nothing was written").code("declined"))
-    }
-}
-
-/// The first Ctrl-C (or SIGTERM, which CI systems send) lets calls in flight finish; the second ends at once.
-async fn listen_for_interrupts(stop: Stop) {
-    loop {
-        interrupt().await;
-        if stop.is_requested() {
-            #[expect(clippy::exit, reason = "asked twice; secrets on their way lie in the escrow")]
-            std::process::exit(i32::from(Exit::Partial.code()));
-        }
-        stop.request();
-        tracing::warn!(
-            "interrupted: calls in flight are finished, nothing new is begun; once more ends at once"
-        );
-    }
-}
-
-#[cfg(unix)]
-async fn interrupt() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-        }
-        Err(_) => drop(tokio::signal::ctrl_c().await),
-    }
-}
-
-#[cfg(not(unix))]
-async fn interrupt() {
-    drop(tokio::signal::ctrl_c().await);
-}
-
-/// A bar on a terminal, one line per change elsewhere.
-struct Progress {
-    bar: ProgressBar,
-    layout: EventLayout,
-    total: usize,
-    done: AtomicUsize,
-    format: ApplyFormat,
-}
-
-impl Progress {
-    fn new(plan: &Plan, output: &Output, format: ApplyFormat) -> Self {
-        let total = plan.changes.len();
-        let on_terminal = std::io::stderr().is_terminal() && format == ApplyFormat::Text && !output.quiet;
-        let target = if on_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(Some(total as u64), target);
-        if let Ok(style) = ProgressStyle::with_template("  [{bar:38}] {pos} of {len}  {wide_msg}") {
-            bar.set_style(style.progress_chars("=> "));
-        }
-        Self { bar, layout: EventLayout::of(plan), total, done: AtomicUsize::new(0), format }
-    }
-
-    fn show(&self, event: &Event<'_>, plan: &Plan, output: &Output) {
-        let done = match event {
-            Event::Finished { .. } => self.done.fetch_add(1, Ordering::SeqCst) + 1,
-            Event::Started { .. } | Event::Verifying { .. } => self.done.load(Ordering::SeqCst),
-        };
-        if self.format == ApplyFormat::Jsonl {
-            output.data(&lines::event(event, done, self.total));
-        }
-        let line = render::text::event_line(event, plan, done, self.layout, &output.stderr);
-        if self.bar.is_hidden() {
-            if let Some(line) = line {
-                output.talk(&format!("{line}\n"));
-            }
-            return;
-        }
-        match (event, line) {
-            (Event::Finished { .. }, Some(line)) => {
-                self.bar.println(line);
-                self.bar.set_position(done as u64);
-            }
-            (Event::Started { address, .. }, _) => self.bar.set_message(render::escape(&address.to_string())),
-            (Event::Verifying { .. }, _) => self.bar.set_message("reading back"),
-            (Event::Finished { .. }, None) => {}
-        }
-    }
-
-    fn finish(&self) {
-        self.bar.finish_and_clear();
     }
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::harness::{Rehearsal, SEED, UPDATES, Underway, assert_true};
 
-fn signal(underway: &Underway, name: &str) {
+pub(crate) fn signal(underway: &Underway, name: &str) {
     let ended = Command::new("sh").args(["-c", &format!("kill -{name} {}", underway.id())]).status();
     assert!(ended.unwrap().success());
 }

@@ -5,6 +5,7 @@ use std::fs;
 use serde_json::json;
 
 use crate::harness::{FRESH, Rehearsal, Underway};
+use crate::interrupting::signal;
 use crate::switches::switches;
 
 const KEY: &str =
@@ -451,6 +452,20 @@ fn what_was_done_before_a_wait_is_not_denied_by_how_the_rest_ends() {
     });
     rehearsal.fault(json!({"method": "GET", "times": "always", "then": {"status": 403}}));
     waiting.wait().expect(3);
+}
+
+#[test]
+fn a_wait_can_be_interrupted() {
+    let rehearsal = due_soon();
+    let before = rehearsal.folder.read(FRESH);
+    let waiting = Underway::start(rehearsal.command(&["apply", "--yes", "--wait"]));
+    rehearsal.wait_until("the other key is made", |rehearsal| !rehearsal.named("other").is_empty());
+    rehearsal.wait_until("the lock is free", |rehearsal| {
+        rehearsal.run(&["apply", "--yes", "--target", "other"]).code == 0
+    });
+    signal(&waiting, "INT");
+    waiting.wait().expect(3).says("interrupted; what waits is left for another run");
+    assert_eq!(rehearsal.folder.read(FRESH), before);
 }
 
 #[test]
