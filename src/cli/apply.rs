@@ -15,7 +15,7 @@ use crate::model::{Escrowed, Target};
 use crate::plan::{Asked, Plan, hold_against};
 use crate::render::text::Mode;
 use crate::render::{self, json::lines};
-use crate::report::Report;
+use crate::report::{ChangeReport, Report};
 use crate::secrets::{Escrow, Journal, LockError, Sinks, WorkLock};
 
 use super::args::{ApplyArgs, ApplyPlanArgs, GlobalArgs};
@@ -276,7 +276,9 @@ async fn round(
 
     let exit = exit(&plan, &report);
     tell(&report, &plan, exit, format, desired, output);
-    let waits = waits.filter(|_| !report.interrupted);
+    // What failed is not kept waiting: a secret in the escrow can be delivered for minutes only.
+    let all_well = report.changes.iter().all(ChangeReport::succeeded);
+    let waits = waits.filter(|_| !report.interrupted && all_well);
     Ok(Round { exit, changed: report.may_have_changed(), waits })
 }
 

@@ -179,7 +179,11 @@ pub(super) fn names(files: &[PathBuf]) -> String {
 /// The same files as the repository knows them.
 pub(super) fn beneath_root(files: &[PathBuf]) -> String {
     let paths = paths();
-    files.iter().map(|path| paths.relative(&path.display().to_string())).collect::<Vec<_>>().join(", ")
+    let name = |path: &PathBuf| match path.to_str() {
+        Some("-") => "-".to_owned(),
+        _ => paths.relative(&path.display().to_string()),
+    };
+    files.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 /// Where this run stands in its repository.

@@ -62,11 +62,20 @@ pub(super) async fn settle(
 /// Refuses a tail of an address that may be that of a key in a part of the files that could not be read.
 fn not_another(word: &str, desired: &Desired, live: &Live) -> Result<(), CommandError> {
     for key in desired.keys.iter().filter(|key| key.is_called(word) && !key.is_wholly_called(word)) {
-        let same = live.keys.values().filter(|other| other.name == key.address.name).count();
-        if same > 1 || live.completeness != Completeness::Complete {
+        let bearers = live.keys.values().filter(|other| other.name == key.address.name);
+        let (mut same, mut others) = (0, 0);
+        for bearer in bearers {
+            same += 1;
+            others += usize::from(key.id.as_ref() != Some(&bearer.id));
+        }
+        // The live key of such an entry may have another name, and the hidden one this name.
+        let is_elsewhere = key.id.is_some() || key.renamed_from.value().is_some();
+        if same > 1 || (is_elsewhere && others > 0) || live.completeness != Completeness::Complete {
             return Err(CommandError::message(format!(
-                "`{word}` may mean another key than `{}`: the files cannot be read whole, and {same} live keys are called `{}`",
-                key.address, key.address.name
+                "`{word}` may mean another key than `{}`: the files cannot be read whole, and {} called `{}`",
+                key.address,
+                if same == 1 { "1 live key is".to_owned() } else { format!("{same} live keys are") },
+                key.address.name
             ))
             .hint(format!("write the whole address: `{}`", key.address))
             .code("usage")

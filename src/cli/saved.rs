@@ -162,7 +162,7 @@ fn said_anew(options: &SavedOptions, prune: bool, secrets_file: Option<&Path>) -
         return Err(unsaid(what.to_owned(), "--prune".to_owned()));
     }
     match &options.secrets_file {
-        Some(wanted) if secrets_file != Some(wanted) => {
+        Some(wanted) if !secrets_file.is_some_and(|named| is_same(named, wanted)) => {
             let wanted = wanted.display().to_string();
             let what =
                 format!("the plan adds new secrets to `{wanted}`, and only whoever applies it can say so");
@@ -170,6 +170,12 @@ fn said_anew(options: &SavedOptions, prune: bool, secrets_file: Option<&Path>) -
         }
         Some(_) | None => Ok(()),
     }
+}
+
+/// Whether two words name one file, by the words alone.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    absolute(one) == absolute(other)
 }
 
 /// The keys files of a saved plan, unless the command line names others.

@@ -175,7 +175,7 @@ pub(super) fn read_about(
     if need == Need::Identity {
         output.complain(
             "hint: it cannot be told which organisation these files are for, or which key is meant; name other files with -f,\n\
-             or none at all: printf 'version: 1\\nkeys: []\\n' | portkey-sync revoke ID -f - --yes\n",
+             or none at all: printf 'version: 1\\nmanaged_by: OWNER\\nkeys: []\\n' | portkey-sync revoke ID -f - --yes\n",
         );
     }
     None

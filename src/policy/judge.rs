@@ -43,7 +43,7 @@ pub(super) fn findings(
             }
             let mut breach = breach(policy, rule, key, now)?;
             if reach == Reach::Possible {
-                breach.remedy += "; or name the workspace as the rule does (both by slug, or both by UUID) if it is another one";
+                breach.remedy += "; or, if its workspace is another one, name that as the rule does: both by slug, or both by UUID, and the rule in one form only";
             }
             Some(finding(policy, rule, key, breach))
         })
@@ -94,14 +94,26 @@ fn among(globs: &Globs, workspace: &str, workspaces: &Workspaces) -> Reach {
     match workspaces.other_name(workspace) {
         Some(other) if globs.matches(other) => Reach::Within,
         Some(_) => Reach::Beyond,
-        None if globs.texts().any(|text| names_slugs(text) != names_slugs(workspace)) => Reach::Possible,
+        None if could_be_slug(workspace) && globs.texts().any(could_be_uuid) => Reach::Possible,
+        None if !could_be_slug(workspace) && globs.texts().any(could_be_slug) => Reach::Possible,
         None => Reach::Beyond,
     }
 }
 
-/// Whether a name, or a pattern of names, is that of a slug; else it is that of a UUID.
-fn names_slugs(text: &str) -> bool {
-    text.starts_with("ws-") || text.contains(['*', '?', '[', '{'])
+/// What the slugs of workspaces begin with.
+const SLUG: &str = "ws-";
+const WILDCARDS: [char; 4] = ['*', '?', '[', '{'];
+
+/// Whether a name, or a pattern of names, can be that of a slug.
+fn could_be_slug(text: &str) -> bool {
+    let start = text.split(WILDCARDS).next().unwrap_or_default().to_ascii_lowercase();
+    // A pattern may go on with the rest of it.
+    start.starts_with(SLUG) || (start.len() < text.len() && SLUG.starts_with(&start))
+}
+
+/// Whether a name, or a pattern of names, can be that of a UUID.
+fn could_be_uuid(text: &str) -> bool {
+    text.contains(['[', '{']) || text.chars().all(|c| c.is_ascii_hexdigit() || "-*?".contains(c))
 }
 
 /// The names under which a policy may speak of a key. The alias of a workspace counts only beside the keys:

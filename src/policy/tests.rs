@@ -293,6 +293,13 @@ fn a_rule_for_a_slug_is_not_escaped_by_writing_the_uuid() {
     let uuids = "rules: {expiry-required: {workspaces: [999f497a-2c51-4a7e-9d0b-51b6c1d0a9e2]}}";
     assert_eq!(standing(uuids, by_uuid), []);
     assert_eq!(standing("rules: {expiry-required: {workspaces: ['ws-p*']}}", by_slug), []);
+    // Patterns have a form as well, or both.
+    let pattern = |text: &str| format!("rules: {{expiry-required: {{workspaces: ['{text}']}}}}");
+    assert_eq!(standing(&pattern("999f497a-*"), by_uuid), []);
+    assert_eq!(standing(&pattern("999f497a-*"), by_slug).len(), 1);
+    assert_eq!(standing(&pattern("WS-P*"), by_uuid).len(), 1);
+    assert_eq!(standing(&pattern("*-payments"), by_uuid).len(), 1);
+    assert_eq!(standing(&pattern("*-payments"), by_slug), []);
 }
 
 #[test]

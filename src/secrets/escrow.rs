@@ -151,7 +151,7 @@ impl Escrow {
         let paths: Vec<PathBuf> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
         // Read later than the names: another run writes the line before it makes the slot.
         let journal = self.folder.with_file_name(journal::NAME);
-        let begun = journal::begun(&journal);
+        let (begun, newer) = (journal::begun(&journal), journal::newer(&journal));
         if let Some(version) = journal::newer_version(&journal) {
             tracing::warn!(
                 path = %journal.display(),
@@ -169,6 +169,8 @@ impl Escrow {
                 Ok(content) if self.slot_path(&content.nonce) != path => {
                     tracing::warn!(path = %path.display(), "this file in the escrow bears another slot's name");
                 }
+                // Said above.
+                Ok(content) if newer.contains(&content.nonce) => {}
                 Ok(content) if !begun.contains(&(content.nonce.clone(), content.address.clone())) => {
                     tracing::warn!(
                         path = %path.display(),

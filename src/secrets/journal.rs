@@ -136,13 +136,18 @@ impl Journal {
 /// The slots that runs have begun, with the addresses for which they did; without those of which a newer version has
 /// written something.
 pub(super) fn begun(path: &Path) -> BTreeSet<(String, String)> {
-    let newer: BTreeSet<String> = newer_lines(path).into_iter().filter_map(|line| line.nonce).collect();
+    let newer = newer(path);
     lines(path)
         .into_iter()
         .filter(|line| !newer.contains(&line.nonce))
         .filter(|line| matches!(line.event, Entry::Create | Entry::Rotate))
         .filter_map(|line| Some((line.nonce, line.address?)))
         .collect()
+}
+
+/// The nonces of lines that this program does not understand.
+pub(super) fn newer(path: &Path) -> BTreeSet<String> {
+    newer_lines(path).into_iter().filter_map(|line| line.nonce).collect()
 }
 
 /// The newest version of lines that this program does not understand, if there are any.

@@ -103,6 +103,19 @@ fn a_tail_is_not_enough_where_a_key_of_that_name_may_be_hidden() {
 }
 
 #[test]
+fn a_tail_is_not_enough_for_an_entry_whose_key_may_have_another_name() {
+    // The live key `beta` could be what the other file is about.
+    let entry = ENTRY.replace("name: alpha", "name: beta, renamed_from: alpha");
+    let rehearsal = site(&format!("{SINKS}include: [{{files: \"teams/*.yaml\"}}]\nkeys:\n{entry}"));
+    rehearsal.folder.write("teams/x.yaml", "keys: [\n");
+    for command in ["rotate", "revoke"] {
+        let refused = rehearsal.run(&[command, "beta", "--yes"]).expect(64);
+        refused.says("`beta` may mean another key than `prod/beta`");
+        assert!(rehearsal.writes().is_empty());
+    }
+}
+
+#[test]
 fn rotate_refuses_where_what_it_needs_cannot_be_read() {
     let rehearsal = site("");
     let needed = [

@@ -555,7 +555,8 @@ fn what_goes_beyond_the_keys_files_is_said_by_whoever_applies_and_not_by_the_pla
     unsaid.says(&format!("if that is meant: --secrets-file {elsewhere}"));
     apply(&rehearsal, &["--prune", "--secrets-file", "other.jsonl"]).expect(64);
     assert!(rehearsal.writes().is_empty() && !rehearsal.folder.exists("new.jsonl"));
-    apply(&rehearsal, &["--prune", "--secrets-file", &elsewhere]).expect(0);
+    // As it is named from here.
+    apply(&rehearsal, &["--prune", "--secrets-file", "./new.jsonl"]).expect(0);
     assert!(rehearsal.named("doomed").is_empty() && rehearsal.folder.exists("new.jsonl"));
     save(&rehearsal, &[]);
     apply(&rehearsal, &["--secrets-file", "a.jsonl"]).expect(64).says("shapes a plan");
