@@ -350,7 +350,7 @@ fn wait_sits_out_the_rest_of_a_transition() {
     let rehearsal = delivered();
     rehearsal.run(&["rotate", "fresh", "--yes"]).expect(0);
     let second = rehearsal.folder.read(FRESH);
-    rehearsal.advance("1797s");
+    rehearsal.advance("1785s");
     let early = rehearsal.run(&["rotate", "fresh", "--yes"]).expect(4);
     early.says("nothing was rotated: Portkey refuses another secret for `prod/fresh` until");
     early.says("portkey-sync revoke prod/fresh");
@@ -364,11 +364,11 @@ fn wait_sits_out_the_rest_of_a_transition() {
 fn waits_for_its_transition(rehearsal: &Rehearsal) {
     rehearsal.clear_faults();
     rehearsal.advance("3m");
-    rehearsal.run(&["plan"]).expect(0).says("in 27 minutes");
+    rehearsal.run(&["plan"]).expect(0).says("prod/fresh gets a new secret in 2");
     rehearsal.forget_requests();
     rehearsal.run(&["apply", "--yes"]).expect(0).says("gets a new secret");
     assert_eq!(rotations(rehearsal), 0);
-    rehearsal.advance("1617s");
+    rehearsal.advance("1605s");
     rehearsal.run(&["apply", "--yes", "--wait"]).expect(0).says("waiting until");
     assert_eq!(rotations(rehearsal), 1);
     rehearsal.converges();
