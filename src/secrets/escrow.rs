@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::encryption::{self, Identities};
-use super::journal;
+use super::journal::{self, Account};
 use super::private::{self, make_private_folder, make_work_folder, sync_folder};
 use crate::handoff::{CREATE_LEASE, rotate_lease};
 use crate::killpoint;
@@ -151,8 +151,8 @@ impl Escrow {
         let paths: Vec<PathBuf> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
         // Read later than the names: another run writes the line before it makes the slot.
         let journal = self.folder.with_file_name(journal::NAME);
-        let (begun, newer) = (journal::begun(&journal), journal::newer(&journal));
-        if let Some(version) = journal::newer_version(&journal) {
+        let Account { begun, newer, newer_version } = Account::of(&journal);
+        if let Some(version) = newer_version {
             tracing::warn!(
                 path = %journal.display(),
                 version,

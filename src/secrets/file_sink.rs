@@ -25,8 +25,8 @@ const LINE: usize = 64;
 const SHORTEST: usize = 16;
 const LONGEST: usize = 512;
 
-/// Checks that the folder takes a file and that nothing would be published or shown by it.
-pub(super) fn probe(target: &Path, is_sink: bool, folder: Option<&Path>) -> Result<(), SinkError> {
+/// Checks that the folder takes a file and that nothing would be published or shown by it; where it lies.
+pub(super) fn probe(target: &Path, is_sink: bool, folder: Option<&Path>) -> Result<PathBuf, SinkError> {
     let path = safe_path(target, is_sink, folder)?;
     let failed = |source| SinkError::Io { path: path.clone(), source };
     let parent = parent(&path);
@@ -45,7 +45,8 @@ pub(super) fn probe(target: &Path, is_sink: bool, folder: Option<&Path>) -> Resu
         private::open(&path, OpenOptions::new().append(true)).map_err(failed)?;
     }
     // The name of the temporary file is random and the file is gone at the end of this line.
-    tempfile::NamedTempFile::new_in(parent).map_err(failed)?.close().map_err(failed)
+    tempfile::NamedTempFile::new_in(parent).map_err(failed)?.close().map_err(failed)?;
+    Ok(path)
 }
 
 /// A file to which lines are added is empty or holds such lines: anything else was named by mistake.

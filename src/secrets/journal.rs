@@ -73,7 +73,7 @@ impl Journal {
     /// Puts a large journal aside; for when nothing is in flight, because a slot without its line here is not used.
     pub fn tidy(&self) -> io::Result<()> {
         let is_large = fs::symlink_metadata(&self.path).is_ok_and(|found| found.len() > LARGE);
-        if is_large && newer_version(&self.path).is_none() {
+        if is_large && Account::of(&self.path).newer_version.is_none() {
             fs::rename(&self.path, self.path.with_extension("1.jsonl"))?;
         }
         Ok(())
@@ -125,7 +125,8 @@ impl Journal {
 
     /// The sinks, by hash, that have the secret of this slot already.
     pub fn delivered(&self, nonce: &str) -> BTreeSet<String> {
-        lines(&self.path)
+        // A journal that is not there, or is a link, says nothing.
+        lines(&private::read(&self.path).unwrap_or_default())
             .into_iter()
             .filter(|line| line.nonce == nonce && line.event == Entry::Delivered)
             .filter_map(|line| line.sink)
@@ -133,26 +134,31 @@ impl Journal {
     }
 }
 
-/// The slots that runs have begun, with the addresses for which they did; without those of which a newer version has
-/// written something.
-pub(super) fn begun(path: &Path) -> BTreeSet<(String, String)> {
-    let newer = newer(path);
-    lines(path)
-        .into_iter()
-        .filter(|line| !newer.contains(&line.nonce))
-        .filter(|line| matches!(line.event, Entry::Create | Entry::Rotate))
-        .filter_map(|line| Some((line.nonce, line.address?)))
-        .collect()
+/// What a journal says of the slots beside it, from one reading of it.
+pub(super) struct Account {
+    /// The slots that runs have begun, with the addresses for which they did; without those of [`Self::newer`].
+    pub(super) begun: BTreeSet<(String, String)>,
+    /// The slots of which a newer version has written something.
+    pub(super) newer: BTreeSet<String>,
+    /// The newest version of lines that this program does not understand, if there are any.
+    pub(super) newer_version: Option<u32>,
 }
 
-/// The nonces of lines that this program does not understand.
-pub(super) fn newer(path: &Path) -> BTreeSet<String> {
-    newer_lines(path).into_iter().filter_map(|line| line.nonce).collect()
-}
-
-/// The newest version of lines that this program does not understand, if there are any.
-pub(super) fn newer_version(path: &Path) -> Option<u32> {
-    newer_lines(path).iter().map(|line| line.v).max()
+impl Account {
+    pub(super) fn of(path: &Path) -> Self {
+        let text = private::read(path).unwrap_or_default();
+        let mut later: Vec<AnyLine> = whole(&text);
+        later.retain(|line| line.v > VERSION);
+        let newer_version = later.iter().map(|line| line.v).max();
+        let newer: BTreeSet<String> = later.into_iter().filter_map(|line| line.nonce).collect();
+        let begun = lines(&text)
+            .into_iter()
+            .filter(|line| !newer.contains(&line.nonce))
+            .filter(|line| matches!(line.event, Entry::Create | Entry::Rotate))
+            .filter_map(|line| Some((line.nonce, line.address?)))
+            .collect();
+        Self { begun, newer, newer_version }
+    }
 }
 
 /// What is read of a line whatever its version.
@@ -162,22 +168,15 @@ struct AnyLine {
     nonce: Option<String>,
 }
 
-fn newer_lines(path: &Path) -> Vec<AnyLine> {
-    let mut lines: Vec<AnyLine> = whole(path);
-    lines.retain(|line| line.v > VERSION);
-    lines
-}
-
 /// The lines of versions that this program understands.
-fn lines(path: &Path) -> Vec<Line> {
-    let mut lines: Vec<Line> = whole(path);
+fn lines(text: &[u8]) -> Vec<Line> {
+    let mut lines: Vec<Line> = whole(text);
     lines.retain(|line| line.v <= VERSION);
     lines
 }
 
-/// The lines that are whole; none of a journal that is not there or a link.
-fn whole<T: DeserializeOwned>(path: &Path) -> Vec<T> {
-    let text = private::read(path).unwrap_or_default();
+/// The lines that are whole.
+fn whole<T: DeserializeOwned>(text: &[u8]) -> Vec<T> {
     text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
 }
 
@@ -227,6 +226,6 @@ mod tests {
         let other = Journal::at(folder.path(), "two".to_owned());
         other.add("n1", Entry::Delivered, Some("a/b"), Some("3f29a1")).unwrap();
         fs::rename(folder.path().join(NAME), &victim).unwrap();
-        assert!(journal.delivered("n1").is_empty() && begun(&work.join(NAME)).is_empty());
+        assert!(journal.delivered("n1").is_empty() && Account::of(&work.join(NAME)).begun.is_empty());
     }
 }

@@ -145,15 +145,12 @@ impl Sinks {
     pub fn probe(&self, delivery: &Delivery) -> Result<(), SinkError> {
         match &delivery.target {
             Target::File { path, .. } => {
-                file_sink::probe(path, delivery.sink.is_some(), self.folder.as_deref())?;
-                if delivery.sink.is_none() {
-                    return Ok(());
-                }
-                file_sink::check_replaceable(&file_sink::safe_path(path, true, self.folder.as_deref())?)
+                let is_sink = delivery.sink.is_some();
+                let path = file_sink::probe(path, is_sink, self.folder.as_deref())?;
+                if is_sink { file_sink::check_replaceable(&path) } else { Ok(()) }
             }
             Target::EnvFile { path, .. } => {
-                file_sink::probe(path, true, self.folder.as_deref())?;
-                env_file::probe(&file_sink::safe_path(path, true, self.folder.as_deref())?)
+                env_file::probe(&file_sink::probe(path, true, self.folder.as_deref())?)
             }
             Target::Command { argv, .. } => {
                 let program = argv.first().map_or("", String::as_str);
